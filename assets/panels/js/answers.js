@@ -1,0 +1,38 @@
+// The lane's own replies beside the reference replies; the newest unless the visitor pages back.
+
+function answerPane(root) {
+  const state = { root, shown: null, lane: null };
+  root.addEventListener("click", (event) => {
+    const step = Number(event.target.dataset.page);
+    if (step) turnPage(state, step);
+  });
+  return state;
+}
+
+function answersOf(lane) {
+  return lane.answers.filter(Boolean);
+}
+
+function turnPage(state, step) {
+  const last = answersOf(state.lane).length - 1;
+  const to = Math.min(last, Math.max(0, (state.shown ?? last) + step));
+  state.shown = to === last ? null : to;
+  drawAnswers(state, state.lane);
+}
+
+function drawAnswers(state, lane) {
+  state.lane = lane;
+  const items = answersOf(lane);
+  const at = Math.min(state.shown ?? items.length - 1, items.length - 1);
+  const item = items[at];
+  const find = (selector) => state.root.querySelector(selector);
+  setText(find(".sl-asked"), item ? fill(page.words.asked_at, { at: countText(item.at) }) : page.words.no_answers);
+  setText(find(".sl-prompt"), item ? item.prompt : "");
+  find(".sl-prompt").title = item ? item.prompt : "";
+  setText(find(".sl-own b"), laneName(lane));
+  setText(find(".sl-own span"), item ? item.answer + (item.done ? "" : " …") : "");
+  setText(find(".sl-reference span"), item ? item.reference : "");
+  find(".sl-answer").dataset.empty = item ? "" : "yes";
+  find("[data-page='-1']").disabled = at <= 0;
+  find("[data-page='1']").disabled = at >= items.length - 1;
+}

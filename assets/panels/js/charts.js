@@ -1,0 +1,256 @@
+// The curves. Each chart is built once and then updated with Plotly.react: uirevision keeps the visitor's
+// zoom, datarevision tells Plotly that the data are new.
+
+const MOST_POINTS = 1000;
+const COLUMNS = { perplexity: 1, memory: 2, time: 3 };
+const DASHES = { dense: "9px,4px", sinks: "solid", window: "2px,4px", recompute: "9px,4px,2px,4px" };
+const MARGIN = { l: 58, r: 108, b: 46 };
+const LABEL_HEIGHT = 38; // pixels: two lines
+const EVENT_ROWS = 3;
+const LETTER_WIDTH = 5.6; // pixels, roughly, at 12 px
+const STEPS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+// The next round number, so that an axis grows in a few steps and not with every frame.
+function roundUp(value) {
+  const unit = 10 ** Math.floor(Math.log10(value));
+  return unit * STEPS.find((step) => step * unit >= value * 0.999999);
+}
+
+function colour(name) {
+  return getComputedStyle(document.querySelector(".sl-lanes")).getPropertyValue(`--${name}`).trim();
+}
+
+function shownLanes(state) {
+  return state.history.lanes.filter((lane) => !state.hidden.has(lane.label));
+}
+
+// The curve has a point every `stride` tokens; its end is where the lane is now.
+function liveHead(lane) {
+  return [lane.tokens, lane.perplexity, lane.kv_bytes, lane.ms_per_token];
+}
+
+function curveTrace(lane, column, range) {
+  const points = thin(within([...lane.curve, liveHead(lane)], range), column, MOST_POINTS);
+  const scale = column === COLUMNS.memory ? 1e-6 : 1;
+  return {
+    name: laneName(lane),
+    x: points.map((point) => point[0]),
+    y: points.map((point) => point[column] * scale),
+    mode: "lines",
+    line: { color: colour(lane.kind), width: 2.5, dash: DASHES[lane.kind] ?? "solid" },
+    hovertemplate: "%{y:,.4~g}",
+  };
+}
+
+function processTrace(state, range) {
+  const points = thin(within(state.history.rss, range), 1, MOST_POINTS);
+  return {
+    name: page.words.process_memory,
+    x: points.map((point) => point[0]),
+    y: points.map((point) => point[1] / 1e6),
+    yaxis: "y2",
+    mode: "lines",
+    line: { color: colour("muted"), width: 1.5, dash: "1px,3px" },
+    hovertemplate: "%{y:,.0f} MB",
+  };
+}
+
+// The name and the present value of each curve beside its end, moved apart where two ends meet.
+// An end is {at: height from 0 to 1, value: text, trace}.
+function endLabels(ends, height) {
+  const gap = LABEL_HEIGHT / height;
+  const sorted = ends.toSorted((a, b) => a.at - b.at);
+  sorted.forEach((end, i) => {
+    end.at = Math.max(end.at, i ? sorted[i - 1].at + gap : 0);
+  });
+  for (let i = sorted.length - 1, top = 1; i >= 0; i -= 1, top -= gap) sorted[i].at = Math.min(sorted[i].at, top);
+  return sorted.map(({ at, value, trace }) => ({
+    xref: "paper", x: 1, xanchor: "left", xshift: 8, yref: "paper", y: at, yanchor: "middle", align: "left",
+    text: `<b>${value}</b><br>${trace.name}`, showarrow: false, font: { color: trace.line.color, size: 13 },
+  }));
+}
+
+function endsOf(traces, heightOf, textOf) {
+  return traces.filter((trace) => trace.y.length).map((trace) => {
+    const value = trace.y[trace.y.length - 1];
+    return { trace, at: heightOf(value), value: textOf(value) };
+  });
+}
+
+// Training length (once), then what happened to the lanes on show, from left to right.
+function eventsShown(state) {
+  const { header } = state.history;
+  const found = header ? [{ at: header.context, text: page.words.event_training, ink: colour("muted") }] : [];
+  for (const lane of shownLanes(state)) {
+    for (const event of lane.events) {
+      const words = page.words.events[event.kind];
+      if (words) found.push({ at: event.at, text: fill(words, { lane: laneName(lane) }), ink: colour(lane.kind) });
+    }
+  }
+  for (const event of found) event.text = `${event.text}, ${countText(event.at)}`;
+  return found.sort((a, b) => a.at - b.at);
+}
+
+// Labels stand above the plot, each in the first row in which it does not run into the one before.
+function placeLabels(events, most, width) {
+  const ends = Array(EVENT_ROWS).fill(-Infinity);
+  for (const event of events) {
+    const at = (event.at / most) * width;
+    const size = event.text.length * LETTER_WIDTH + 10;
+    const start = Math.max(-MARGIN.l, Math.min(at - 4, width + MARGIN.r - size));
+    const free = ends.findIndex((end) => end <= start);
+    event.row = free < 0 ? EVENT_ROWS - 1 : free;
+    event.shift = start - at;
+    ends[event.row] = start + size;
+  }
+}
+
+function eventLine(event) {
+  return {
+    type: "line", xref: "x", x0: event.at, x1: event.at, yref: "paper", y0: 0, y1: 1, layer: "below",
+    line: { color: event.ink, width: 1, dash: "3px,3px" },
+  };
+}
+
+function eventLabel(event) {
+  return {
+    xref: "x", x: event.at, xanchor: "left", xshift: event.shift, yref: "paper", y: 1, yanchor: "bottom",
+    yshift: 16 * (EVENT_ROWS - 1 - event.row), text: event.text, showarrow: false, font: { color: event.ink, size: 12 },
+  };
+}
+
+function baseLayout(state, most) {
+  const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, tickfont: { size: 12 }, fixedrange: true };
+  return {
+    autosize: true, uirevision: state.history.run, datarevision: `${state.history.run}/${state.history.seq}`,
+    margin: { ...MARGIN, t: 14 }, showlegend: false, hovermode: "x unified",
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: getComputedStyle(state.root).fontFamily, color: colour("muted"), size: 12 },
+    hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
+    xaxis: { ...axis, fixedrange: false, title: { text: page.words.axis_tokens, standoff: 8 }, range: [0, most], tickformat: ",~s" },
+    yaxis: { ...axis },
+  };
+}
+
+function perplexityChart(state, traces, layout) {
+  const values = traces.flatMap((trace) => trace.y);
+  const top = Math.ceil(Math.log10(Math.max(10, ...values)));
+  const dtick = Math.ceil(top / 6);
+  Object.assign(layout.yaxis, { type: "log", range: [0, top], dtick, tickformat: ",~s", exponentformat: "power" });
+  return endsOf(traces, (value) => Math.log10(value) / top, perplexityText);
+}
+
+// The process stands on a scale of its own, in the middle of the chart: it is many times the caches.
+function memoryChart(state, traces, layout, range) {
+  const budget = (state.history.header?.kv_budget_bytes ?? 0) / 1e6;
+  const megabytes = (value) => bytesText(value * 1e6);
+  const most = roundUp(1.08 * Math.max(0.1, budget, ...traces.flatMap((trace) => trace.y)));
+  const ends = endsOf(traces, (value) => value / most, megabytes);
+  const rss = processTrace(state, range);
+  const mostRss = 2 * Math.max(1, ...rss.y);
+  Object.assign(layout.yaxis, { range: [0, most], tickformat: ",~f", ticksuffix: " MB" });
+  layout.yaxis2 = { overlaying: "y", side: "right", range: [0, mostRss], visible: false, fixedrange: true };
+  layout.shapes.push(budgetLine(budget));
+  layout.annotations.push(budgetLabel(budget, megabytes(budget)));
+  traces.push(rss);
+  return [...ends, ...endsOf([rss], (value) => value / mostRss, megabytes)];
+}
+
+function budgetLine(budget) {
+  const line = { color: colour("ink"), width: 1.5, dash: "6px,3px" };
+  return { type: "line", xref: "paper", x0: 0, x1: 1, y0: budget, y1: budget, line };
+}
+
+function budgetLabel(budget, text) {
+  return {
+    xref: "paper", x: 1, xanchor: "right", y: budget, yanchor: "bottom", showarrow: false,
+    text: fill(page.words.budget_line, { budget: text }), font: { color: colour("ink"), size: 12 },
+  };
+}
+
+function timeChart(state, traces, layout) {
+  const most = roundUp(1.15 * Math.max(0.01, ...traces.flatMap((trace) => trace.y)));
+  Object.assign(layout.yaxis, { range: [0, most], tickformat: ",.3~g", ticksuffix: " ms" });
+  return endsOf(traces, (value) => value / most, (value) => `${decimalText(value, 2)} ms`);
+}
+
+const CONFIG = {
+  displaylogo: false, showSendToCloud: false, responsive: true,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"],
+};
+const CHARTS = { perplexity: perplexityChart, memory: memoryChart, time: timeChart };
+
+function zoomOf(plot) {
+  const axis = plot._fullLayout ? plot.layout.xaxis : null;
+  return plot.dataset.zoomed && axis ? axis.range : null;
+}
+
+function addEvents(state, layout, plot, most, labelled) {
+  const events = eventsShown(state);
+  layout.shapes = events.map(eventLine);
+  layout.annotations = [];
+  if (!labelled) return;
+  placeLabels(events, most, plot.clientWidth - MARGIN.l - MARGIN.r);
+  layout.annotations = events.map(eventLabel);
+  layout.margin.t = 16 * EVENT_ROWS + 6;
+}
+
+function drawChart(state, name, plot) {
+  const range = zoomOf(plot);
+  const most = roundUp(Math.max(mostTokens(state.history), 1.5 * (state.history.header?.context ?? 1)));
+  const traces = shownLanes(state).map((lane) => curveTrace(lane, COLUMNS[name], range));
+  const layout = baseLayout(state, most);
+  addEvents(state, layout, plot, most, name !== "time");
+  const ends = CHARTS[name](state, traces, layout, range);
+  layout.annotations.push(...endLabels(ends, plot.clientHeight - layout.margin.t - MARGIN.b));
+  window.Plotly.react(plot, traces, layout, CONFIG);
+  if (!plot.dataset.built) watchZoom(state, plot);
+}
+
+function watchZoom(state, plot) {
+  plot.dataset.built = "yes";
+  plot.on("plotly_relayout", (change) => {
+    if ("xaxis.range[0]" in change) plot.dataset.zoomed = "yes";
+    else if ("xaxis.autorange" in change) delete plot.dataset.zoomed;
+    else return;
+    state.draw();
+  });
+}
+
+function drawCharts(state) {
+  if (!window.Plotly || !state.history) return;
+  for (const figure of state.root.querySelectorAll("[data-chart]")) {
+    drawChart(state, figure.dataset.chart, figure.querySelector(".sl-plot"));
+  }
+}
+
+function drawChips(state) {
+  const box = state.find(".sl-chips");
+  if (box.dataset.run === state.history.run) return;
+  box.dataset.run = state.history.run;
+  box.replaceChildren(...state.history.lanes.map((lane) => laneChip(state, lane)));
+}
+
+function laneChip(state, lane) {
+  const chip = document.createElement("button");
+  chip.type = "button";
+  chip.className = "sl-chip";
+  chip.dataset.kind = lane.kind;
+  chip.setAttribute("aria-pressed", String(!state.hidden.has(lane.label)));
+  chip.append(part("lane").querySelector(".sl-swatch"), laneName(lane));
+  chip.addEventListener("click", () => {
+    if (!state.hidden.delete(lane.label)) state.hidden.add(lane.label);
+    chip.setAttribute("aria-pressed", String(!state.hidden.has(lane.label)));
+    state.draw();
+  });
+  return chip;
+}
+
+// Plotly is large: it is fetched once the text has been painted.
+function fetchPlotly(ready) {
+  const script = document.createElement("script");
+  script.src = page.plotly;
+  script.addEventListener("load", ready);
+  document.head.append(script);
+}

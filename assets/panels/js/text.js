@@ -1,0 +1,71 @@
+// The text being read, one span per token, tinted by how much the token surprised the lane.
+
+const SPANS_KEPT = 400;
+const SPANS_MOST = 600;
+const LEVELS = [2, 4, 6, 8, 11]; // nats: from here on the next deeper tint
+
+function surpriseLevel(nats) {
+  return nats === null ? 0 : LEVELS.filter((least) => nats >= least).length;
+}
+
+function textPane(pane) {
+  const state = { pane, from: 0, count: 0, follow: true };
+  pane.addEventListener("scroll", () => {
+    state.follow = pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 24;
+  });
+  pane.addEventListener("pointerover", (event) => explainToken(state, event.target));
+  return state;
+}
+
+function explainToken(state, span) {
+  if (span.parentNode !== state.pane || span.title || !span.dataset.nats) return;
+  const nats = Number(span.dataset.nats);
+  span.title = fill(page.words.token_hover, {
+    index: countText(Number(span.dataset.index)),
+    nats: decimalText(nats, 2),
+    percent: decimalText(100 * Math.exp(-nats), nats > 4 ? 2 : 1),
+  });
+}
+
+function tokenSpan(piece, index) {
+  const [text, nats] = piece;
+  const span = document.createElement("span");
+  span.textContent = text;
+  span.dataset.index = index;
+  if (nats !== null) span.dataset.nats = nats;
+  const level = surpriseLevel(nats);
+  if (level) span.dataset.level = level;
+  return span;
+}
+
+function drawText(state, lane) {
+  const end = state.from + state.count;
+  if (lane.textFrom > end || lane.textFrom + lane.text.length < end) emptyText(state, lane);
+  const fresh = document.createDocumentFragment();
+  for (let i = state.from + state.count; i < lane.textFrom + lane.text.length; i += 1) {
+    fresh.append(tokenSpan(lane.text[i - lane.textFrom], i));
+    state.count += 1;
+  }
+  state.pane.append(fresh);
+  if (state.follow) forgetLines(state);
+  if (state.follow) state.pane.scrollTop = state.pane.scrollHeight;
+}
+
+function emptyText(state, lane) {
+  state.pane.replaceChildren();
+  state.follow = true;
+  state.from = Math.max(lane.textFrom, lane.textFrom + lane.text.length - SPANS_KEPT);
+  state.count = 0;
+}
+
+// Old tokens go by whole lines, so that the lines that stay are not wrapped anew.
+function forgetLines(state) {
+  if (state.count <= SPANS_MOST) return;
+  const spans = [...state.pane.children];
+  let gone = spans.length - SPANS_KEPT;
+  while (gone > 0 && !spans[gone - 1].textContent.includes("\n")) gone -= 1;
+  if (gone === 0) gone = spans.length - SPANS_KEPT;
+  for (const span of spans.slice(0, gone)) span.remove();
+  state.from += gone;
+  state.count -= gone;
+}

@@ -1,0 +1,1 @@
+"""The experiment: what is compared, and what is held equal while comparing."""

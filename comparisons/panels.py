@@ -1,0 +1,84 @@
+"""The page's live panel: from frames to what a browser draws.
+
+The panel is one `gr.HTML`. Its markup, style and scripts are files under `assets/panels/`; this module puts them
+together and turns a frame into the one JSON string that the panel gets. Nothing that a model or a visitor wrote is
+ever put into markup: it travels as JSON and is drawn as text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from comparisons.frames import Frame
+from comparisons.texts import Texts
+
+__all__ = ["head", "live_panel", "payload", "script", "theme"]
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets" / "panels"
+SCRIPTS = ("words", "history", "thin", "verdict", "text", "answers", "strip", "lanes", "charts", "controls", "panel")
+SHELL = '<div data-place="top"></div>@children<div data-place="rest"></div>'
+FONT = "Source Sans Pro"
+
+
+def payload(frame: Frame) -> str:
+    """A frame as the one JSON string that the panel gets; "<" is escaped, so nobody can take it for markup."""
+    text = json.dumps(frame, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def live_panel(words: Texts, plotly_url: str, control: Callable[[Any], bool], value: str | None = None) -> gr.HTML:
+    """The live panel; components made inside its `with` stand between the header and the lanes.
+
+    It triggers "start", and calls `control({"run": id, "action": "pause" | "resume" | "stop"})`.
+
+    Args:
+        words: the language.
+        plotly_url: where the browser finds plotly.js.
+        control: steers the run that is on show.
+        value: what to show until a run begins, a payload.
+    """
+    return gr.HTML(
+        value,
+        html_template=SHELL,
+        js_on_load=script(words, plotly_url),
+        apply_default_css=False,
+        server_functions=[control],
+        elem_id="panel",
+    )
+
+
+def script(words: Texts, plotly_url: str) -> str:
+    """What the scripts need to know of the page, then the scripts, in one scope and without globals."""
+    page = {"markup": _asset("panel.html"), "words": words.as_json(), "plotly": plotly_url}
+    known = f"const page = {json.dumps(page, ensure_ascii=False)};"
+    return "\n".join([known, *(_asset(f"js/{name}.js") for name in SCRIPTS)])
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text("utf-8")
+
+
+def head() -> str:
+    """What the head of the page gets: the style."""
+    return f"<style>{_asset('panel.css')}</style>"
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's plain theme in the page's fonts; the overrides lift its contrast to what can be read."""
+    fonts = [gr.themes.LocalFont(FONT, weights=(400, 700)), "system-ui", "sans-serif"]
+    base = gr.themes.Base(
+        primary_hue="blue", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "monospace"]
+    )
+    return base.set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
+        block_label_text_color="*neutral_700",
+        block_title_text_color="*neutral_700",
+    )

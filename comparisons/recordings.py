@@ -1,0 +1,398 @@
+"""A run kept in a file: save, load, show as a whole, and play again as if it were live.
+
+A recording is one JSON object of version 1:
+
+    {"format": "streaming-comparison", "version": 1,
+     "header": {...},                                      the run's own, see `comparisons.frames.Header`
+     "moments": [[seconds, state, rss_bytes], ...],        frames, thinned: the first and the last one stay
+     "rss": [[token, rss_bytes, seconds], ...],            thinned
+     "lanes": [
+       {"label": "dense", "kind": "dense", "sinks": 0, "recent": 0,
+        "moments": [[tokens, status, reason, message, kv_bytes, kv_allocated_bytes, cache_tokens, seconds,
+                     tokens_per_second, ms_per_token, perplexity, perplexity_total], ...],   one for each
+                     moment above
+        "curve": [[token, perplexity, kv_bytes, ms_per_token, seconds], ...],   thinned, extremes kept
+        "texts": [{"seconds": 3.2, "from": 1180, "pieces": [["Velika", 2.31], ...]}, ...],   of a few moments
+        "answers": [{...}, ...],                           finished ones, the same turns in every lane
+        "events": [{...}, ...]}, ...]}
+
+Numbers are rounded to what a reader can see. NaN and infinities do not occur; null stands for them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
+
+from comparisons import schema
+from comparisons.frames import (
+    FRAME_VERSION,
+    Answer,
+    CurvePoint,
+    Event,
+    EventKind,
+    Frame,
+    Header,
+    LaneFrame,
+    Reason,
+    RssPoint,
+    RunState,
+    Status,
+)
+from comparisons.journal import TAIL_ANSWERS, TAIL_POINTS
+from streaming.errors import RecordingError, SettingsError
+
+__all__ = [
+    "FORMAT",
+    "LANE_NUMBERS",
+    "VERSION",
+    "LaneRecording",
+    "Recording",
+    "load",
+    "overview",
+    "replay",
+    "save",
+]
+
+FORMAT = "streaming-comparison"
+VERSION = 1
+
+FRAME_SECONDS = 0.2
+"""Watching time from one frame of a replay to the next, at most."""
+
+MOST_BYTES = 16 * 2**20
+"""A larger file is no recording of ours: it is refused before it is read."""
+
+LANE_NUMBERS = (
+    "tokens",
+    "status",
+    "reason",
+    "message",
+    "kv_bytes",
+    "kv_allocated_bytes",
+    "cache_tokens",
+    "seconds",
+    "tokens_per_second",
+    "ms_per_token",
+    "perplexity",
+    "perplexity_total",
+)
+"""The columns of a lane's moments, as they are called in frames."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneRecording:
+    """One lane; the fields are those of the file."""
+
+    label: str
+    kind: str
+    sinks: int
+    recent: int
+    moments: list[list[Any]]
+    curve: list[CurvePoint]
+    texts: list[dict[str, Any]]
+    answers: list[Answer]
+    events: list[Event]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recording:
+    """One run; the fields are those of the file."""
+
+    header: Header
+    moments: list[list[Any]]
+    rss: list[RssPoint]
+    lanes: list[LaneRecording]
+
+
+def save(recording: Recording, path: str | Path) -> None:
+    """Write a recording, whole or not at all: what was at `path` stays until the new file is complete."""
+    path = Path(path)
+    text = json.dumps(
+        {"format": FORMAT, "version": VERSION, **asdict(recording)},
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with unfinished.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path: str | Path) -> Recording:
+    """Read a recording and check all of it.
+
+    Raises:
+        RecordingError: the file is not there, no recording, damaged, truncated, or of a newer version.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise RecordingError(f"{path.name} is larger than any recording ({MOST_BYTES // 2**20} MiB).")
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise RecordingError(
+            f"The recording {path.name} cannot be read ({error.strerror}): check the path."
+        ) from None
+    except UnicodeDecodeError:
+        raise RecordingError(f"{path.name} is damaged or no recording: its text is not UTF-8.") from None
+    try:
+        content = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise RecordingError(
+            f"{path.name} is damaged, cut short, or no recording: it is not whole JSON."
+        ) from None
+    try:
+        return _recording(content)
+    except RecordingError as error:
+        raise RecordingError(f"{path.name}: {error}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _recording(content: object) -> Recording:
+    """The checked content of a file."""
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise RecordingError("this is no recording of a comparison.")
+    version = content.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise RecordingError(
+            f"it was made by a newer version of this app (format {version}, not {VERSION}): update the app."
+        )
+    schema.require(version == VERSION and not isinstance(version, bool), "version")
+    _FILE({name: value for name, value in content.items() if name not in ("format", "version")}, "")
+    lanes = [LaneRecording(**lane) for lane in content["lanes"]]
+    schema.require(
+        [lane.label for lane in lanes] == content["header"]["lanes"], "lanes (not those of the header)"
+    )
+    for lane in lanes:
+        schema.require(len(lane.moments) == len(content["moments"]), f"moments of {lane.label}")
+        schema.require(
+            _ascending(lane.curve, 0) and _ascending(lane.curve, 4), f"curve of {lane.label} (its order)"
+        )
+    schema.require(_ascending(content["moments"], 0), "moments (their order)")
+    return Recording(header=content["header"], moments=content["moments"], rss=content["rss"], lanes=lanes)
+
+
+def _ascending(rows: list[list[Any]], column: int) -> bool:
+    return all(before[column] <= after[column] for before, after in pairwise(rows))
+
+
+_HEADER = schema.record(
+    {
+        "model": schema.text,
+        "context": schema.whole,
+        "seed": schema.whole,
+        "kv_budget_bytes": schema.whole,
+        "bytes_per_token": schema.whole,
+        "window": schema.whole,
+        "stride": schema.whole,
+        "lanes": schema.list_of(schema.text, least=1),
+        "settings": schema.mapping,
+        "versions": schema.mapping,
+        "recorded_at": schema.text,
+    }
+)
+
+_LANE_MOMENT = schema.row(
+    schema.whole,
+    schema.one_of(*get_args(Status)),
+    schema.one_of(None, *get_args(Reason)),
+    schema.text,
+    schema.whole,
+    schema.whole,
+    schema.whole,
+    schema.number,
+    schema.number,
+    schema.optional(schema.number),
+    schema.optional(schema.number),
+    schema.optional(schema.number),
+)
+
+_TEXT = schema.record(
+    {
+        "seconds": schema.number,
+        "from": schema.whole,
+        "pieces": schema.list_of(schema.row(schema.text, schema.optional(schema.number))),
+    }
+)
+
+_ANSWER = schema.record(
+    {
+        "turn": schema.whole,
+        "at": schema.whole,
+        "seconds": schema.number,
+        "prompt": schema.text,
+        "reference": schema.text,
+        "expected": schema.optional(schema.text),
+        "answer": schema.text,
+        "done": schema.flag,
+    }
+)
+
+_EVENT = schema.record(
+    {"at": schema.whole, "kind": schema.one_of(*get_args(EventKind)), "seconds": schema.number}
+)
+
+_LANE = schema.record(
+    {
+        "label": schema.text,
+        "kind": schema.text,
+        "sinks": schema.whole,
+        "recent": schema.whole,
+        "moments": schema.list_of(_LANE_MOMENT, least=1),
+        "curve": schema.list_of(
+            schema.row(
+                schema.whole, schema.optional(schema.number), schema.whole, schema.number, schema.number
+            )
+        ),
+        "texts": schema.list_of(_TEXT),
+        "answers": schema.list_of(_ANSWER),
+        "events": schema.list_of(_EVENT),
+    }
+)
+
+_FILE = schema.record(
+    {
+        "header": _HEADER,
+        "moments": schema.list_of(
+            schema.row(schema.number, schema.one_of(*get_args(RunState)), schema.whole), least=1
+        ),
+        "rss": schema.list_of(schema.row(schema.whole, schema.whole, schema.number)),
+        "lanes": schema.list_of(_LANE, least=1),
+    }
+)
+
+
+def overview(recording: Recording) -> Frame:
+    """The whole recording as one frame: its last moment, with the curves and answers from the beginning."""
+    frame = _Player(recording).frame(recording.moments[-1][0], seq=0)
+    for shown, lane in zip(frame["lanes"], recording.lanes, strict=True):
+        shown["curve"] = {"from": 0, "points": lane.curve}
+        shown["answers"] = {"from": 0, "items": lane.answers}
+    frame["rss"] = {"from": 0, "points": recording.rss}
+    return frame
+
+
+def replay(recording: Recording, speed: float = 1.0) -> Iterator[Frame]:
+    """The recording as frames, like those of a live run, marked as recorded.
+
+    Args:
+        recording: what to play.
+        speed: 1.0 as it was, 2.0 twice as fast, `math.inf` without waiting.
+
+    Raises:
+        SettingsError: for a speed that is not above 0.
+    """
+    if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not speed > 0:
+        raise SettingsError(f"The speed of a replay must be a number above 0, not {speed!r}.")
+    return _frames(recording, speed)
+
+
+def _frames(recording: Recording, speed: float) -> Iterator[Frame]:
+    player = _Player(recording)
+    before = recording.moments[0][0]
+    for seq, seconds in enumerate(_times(recording, FRAME_SECONDS * speed)):
+        time.sleep((seconds - before) / speed)
+        before = seconds
+        yield player.frame(seconds, seq)
+
+
+def _times(recording: Recording, step: float) -> Iterator[float]:
+    """The recorded moments, and steps between them where they are far apart."""
+    moments = [moment[0] for moment in recording.moments]
+    for begin, end in pairwise(moments):
+        now = begin
+        while now < end:
+            yield now
+            now += step
+    yield moments[-1]
+
+
+class _Player:
+    """Makes frames of a recording, each overlapping the one before."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._run = uuid.uuid4().hex[:12]
+        self._told: dict[str, list[int]] = {}
+
+    def frame(self, seconds: float, seq: int) -> Frame:
+        """The run as it was then."""
+        recording = self._recording
+        moment = bisect_right(recording.moments, seconds, key=_first) - 1
+        _, state, rss_bytes = recording.moments[moment]
+        frame: Frame = {
+            "version": FRAME_VERSION,
+            "run": self._run,
+            "seq": seq,
+            "seconds": seconds,
+            "state": state,
+            "recorded": True,
+            "rss_bytes": rss_bytes,
+            "rss": self._tail("", recording.rss, bisect_right(recording.rss, seconds, key=_last)),
+            "lanes": [self._lane(lane, moment, seconds) for lane in recording.lanes],
+        }
+        if seq == 0:
+            frame["header"] = recording.header
+        return frame
+
+    def _lane(self, lane: LaneRecording, moment: int, seconds: float) -> LaneFrame:
+        points = bisect_right(lane.curve, seconds, key=_last)
+        answers = [answer for answer in lane.answers if answer["seconds"] <= seconds]
+        shown = max(0, len(answers) - TAIL_ANSWERS)
+        return {
+            "label": lane.label,
+            "kind": lane.kind,
+            "sinks": lane.sinks,
+            "recent": lane.recent,
+            **self._numbers(lane, moment, points),
+            "curve": self._tail(lane.label, lane.curve, points),
+            "text": _text(lane, seconds),
+            "answers": {"from": shown, "items": answers[shown:]},
+            "events": [event for event in lane.events if event["seconds"] <= seconds],
+        }
+
+    def _numbers(self, lane: LaneRecording, moment: int, points: int) -> dict[str, Any]:
+        """Those of the last moment, or of the curve's last point where that is later: all measured."""
+        numbers = dict(zip(LANE_NUMBERS, lane.moments[moment], strict=True))
+        if points and lane.curve[points - 1][0] > numbers["tokens"]:
+            names = ("tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds")
+            numbers |= dict(zip(names, lane.curve[points - 1], strict=True))
+            numbers["cache_tokens"] = numbers["kv_bytes"] // max(1, self._recording.header["bytes_per_token"])
+        return numbers
+
+    def _tail(self, name: str, points: list[Any], until: int) -> dict[str, Any]:
+        told = self._told.setdefault(name, [0, 0])
+        first = max(0, min(told[0], until - TAIL_POINTS))
+        told[:] = [told[1], until]
+        return {"from": first, "points": points[first:until]}
+
+
+def _text(lane: LaneRecording, seconds: float) -> dict[str, Any]:
+    known = [text for text in lane.texts if text["seconds"] <= seconds]
+    return {"from": known[-1]["from"], "pieces": known[-1]["pieces"]} if known else {"from": 0, "pieces": []}
+
+
+def _first(row: list[Any]) -> float:
+    return row[0]
+
+
+def _last(row: list[Any]) -> float:
+    return row[-1]

@@ -1,0 +1,406 @@
+"""A run: several lanes in parallel on one stream, told as frames.
+
+    with Run(loaded, RunSettings(lanes=(Policy.parse("dense"), Policy.parse("sinks:4+252")))) as run:
+        for frame in run.frames():
+            ...
+
+Each lane has a thread of its own and goes at its own speed, up to the pace that is asked for. What goes wrong
+in one lane ends that lane, in words; the others go on. Leaving the `with` block, or closing the frames, ends
+the threads and frees the caches within a second: a lane looks up from its work every fifth of one.
+
+The frames' format is that of `comparisons.frames`.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import torch
+import transformers
+
+from comparisons.feeds import Feed, PromptFeed
+from comparisons.frames import FRAME_VERSION, Frame, Header, RssPoint, RssTail, RunState
+from comparisons.journal import TAIL_POINTS
+from comparisons.lanes import Lane, LaneSettings
+from comparisons.limits import Range, limited
+from comparisons.metrics import process_rss_bytes
+from streaming.errors import SettingsError, StreamError, StreamingError
+from streaming.models import LoadedModel
+from streaming.policies import Policy
+
+__all__ = ["Run", "RunSettings"]
+
+MOST_LANES = 8
+
+PACE = Range(min=0.5, max=100_000, unit="tokens per second", whole=False, optional=True)
+
+_LOG = logging.getLogger(__name__)
+
+_TICK_SECONDS = 0.02
+"""The shortest wait between two reads at a set pace: a fast pace reads several tokens at a time."""
+
+_LONGEST_WAIT_SECONDS = 0.1
+"""How long a lane may sleep, at any pace, before it looks whether the pace has changed."""
+
+_LONGEST_READ_SECONDS = 0.2
+"""How long one read should take at most: so soon does a lane notice that it is to stop."""
+
+_FIRST_READ_TOKENS = 16
+"""The first read, while nobody knows yet how fast this model is."""
+
+_CATCH_UP_SECONDS = 0.5
+"""How much reading a lane that was held up may make good at once."""
+
+_JOIN_SECONDS = 30.0
+"""How long to wait for a thread inside a read that cannot be interrupted, before giving it up in the log."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSettings(LaneSettings):
+    """What a run is; see `LaneSettings` for what all lanes share.
+
+    Attributes:
+        lanes: one policy for each lane, no two the same.
+        seed: of the prompt stream.
+        max_seconds: all lanes stop after so much running time; pauses are not counted.
+        tokens_per_second: the pace, None for as fast as the machine can. A run's pace can be changed
+        (`Run.pace`).
+        frames_per_second: how often the run is told.
+    """
+
+    lanes: tuple[Policy, ...]
+    seed: int = limited(0, Range(min=0, max=9999, unit="(a seed)"))
+    max_seconds: float = limited(600.0, Range(min=0.1, max=7 * 86_400, unit="seconds", whole=False))
+    tokens_per_second: float | None = limited(None, PACE)
+    frames_per_second: float = limited(5.0, Range(min=0.1, max=30, unit="frames per second", whole=False))
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range, of the wrong type, or twice there."""
+        LaneSettings.__post_init__(self)
+        if not isinstance(self.lanes, tuple) or not all(isinstance(lane, Policy) for lane in self.lanes):
+            raise SettingsError("lanes must be a tuple of policies.")
+        if not 1 <= len(self.lanes) <= MOST_LANES:
+            raise SettingsError(f"A run has from 1 to {MOST_LANES} lanes, not {len(self.lanes)}.")
+        if len({lane.label for lane in self.lanes}) < len(self.lanes):
+            raise SettingsError("Two lanes have the same policy: leave one out, or change it.")
+
+
+class Run:
+    """Lanes in parallel on one stream, from start to end; it runs once.
+
+    Attributes:
+        id: names the run in its frames.
+        settings: as given.
+    """
+
+    def __init__(self, loaded: LoadedModel, settings: RunSettings, feed: Feed | None = None) -> None:
+        """Take the parts; nothing runs yet.
+
+        Args:
+            loaded: the model, shared by all lanes.
+            settings: lanes, budgets, pace.
+            feed: what to read; by default the prompt stream of the settings' seed.
+        """
+        self.id = uuid.uuid4().hex[:12]
+        self.settings = settings
+        self._loaded = loaded
+        self._pace = settings.tokens_per_second
+        self._clock = _RunClock()
+        if feed is None:
+            feed = PromptFeed(loaded.tokenizer, loaded.start_token, seed=settings.seed)
+        self._lanes = [Lane(loaded, policy, feed, settings, self._clock.seconds) for policy in settings.lanes]
+        self._threads: list[threading.Thread] = []
+        self._going = threading.Event()
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._started_at: datetime | None = None
+        self._told = False
+
+    def __enter__(self) -> Run:
+        """Use as a context manager so that the run ends with the block."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the run."""
+        self.close()
+
+    @property
+    def state(self) -> RunState:
+        """Whether lanes are at work, held, or at their ends."""
+        if self._ended.is_set():
+            return "finished"
+        return "running" if self._going.is_set() or self._started_at is None else "paused"
+
+    @property
+    def pace(self) -> float | None:
+        """Tokens per second that every lane goes at, at most; None for as fast as the machine can."""
+        return self._pace
+
+    @pace.setter
+    def pace(self, tokens_per_second: float | None) -> None:
+        PACE.check("pace", tokens_per_second)
+        self._pace = tokens_per_second
+
+    def start(self) -> None:
+        """Open the streams and let the lanes go; does nothing in a run that has started.
+
+        Raises:
+            StreamError: in a run that has ended.
+        """
+        if self._stopping.is_set() or self._ended.is_set():
+            raise StreamError("This run has ended: make a new one.")
+        if self._started_at is not None:
+            return
+        self._started_at = datetime.now(UTC)
+        for lane in self._lanes:
+            self._open(lane)
+        self._clock.go()
+        self._going.set()
+        for lane in self._lanes:
+            self._threads.append(threading.Thread(target=self._work, args=(lane,), daemon=True))
+            self._threads[-1].start()
+
+    def pause(self) -> None:
+        """Hold all lanes after the read that they are in; running time stands still."""
+        if self._at_work():
+            self._going.clear()
+            self._clock.hold()
+
+    def resume(self) -> None:
+        """Let the lanes go on."""
+        if self._at_work():
+            self._clock.go()
+            self._going.set()
+
+    def _at_work(self) -> bool:
+        return self._started_at is not None and not self._stopping.is_set() and not self._ended.is_set()
+
+    def stop(self) -> None:
+        """Ask all lanes to stop. They do within a fraction of a second; the last frame tells of it."""
+        self._stopping.set()
+        self._going.set()
+
+    def close(self) -> None:
+        """Stop, and wait until the threads have ended and the caches are freed."""
+        self.stop()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_JOIN_SECONDS)
+            if thread.is_alive():
+                _LOG.error("Run %s: a lane is stuck in a read and was left behind.", self.id)
+        self._ended.set()
+
+    def frames(self) -> Iterator[Frame]:
+        """Tell the run, a few times per second until it has ended; starts it if need be.
+
+        Closing the iterator ends the run. There is one reader: a run is told once.
+        """
+        if self._told:
+            raise StreamError("This run is being told already: make a new one.")
+        self._told = True
+        self.start()
+        teller = _Teller(self)
+        period = 1 / self.settings.frames_per_second
+        try:
+            while not self._ended.is_set():
+                due = time.monotonic() + period
+                yield teller.frame()
+                self._ended.wait(max(0.0, due - time.monotonic()))
+            yield teller.frame()
+        finally:
+            self.close()
+
+    def _open(self, lane: Lane) -> None:
+        try:
+            lane.open()
+        except Exception as error:
+            self._fail(lane, error)
+
+    def _work(self, lane: Lane) -> None:
+        """A lane's thread, from the first token to the last."""
+        torch.set_num_threads(1)
+        try:
+            self._drive(lane)
+        except BaseException as error:  # there is nobody above a thread to tell
+            self._fail(lane, error)
+        finally:
+            lane.close()
+            if all(other.ended for other in self._lanes):
+                self._clock.hold()
+                self._ended.set()
+
+    def _drive(self, lane: Lane) -> None:
+        pacer = _Pacer(self._clock)
+        while not lane.ended:
+            if self._stopping.is_set():
+                lane.journal.end("stopped", "user")
+            elif not self._going.is_set():
+                self._hold(lane)
+            elif self._clock.seconds() >= self.settings.max_seconds:
+                lane.journal.end("stopped", "seconds")
+            elif lane.answering:
+                lane.advance(1)
+            else:
+                self._read(lane, pacer)
+
+    def _hold(self, lane: Lane) -> None:
+        lane.journal.set_status("paused")
+        while not self._going.wait(_LONGEST_WAIT_SECONDS) and not self._stopping.is_set():
+            pass
+        lane.journal.set_status("reading")
+
+    def _read(self, lane: Lane, pacer: _Pacer) -> None:
+        due = pacer.due(self._pace, self.settings.chunk)
+        if due == 0:
+            self._stopping.wait(pacer.wait_seconds(self._pace))
+            return
+        began = time.perf_counter()
+        read = lane.advance(due)
+        pacer.took(read, time.perf_counter() - began)
+
+    def _fail(self, lane: Lane, error: BaseException) -> None:
+        tokens = lane.journal.tokens
+        _LOG.error("Run %s: lane %s failed after %d tokens.", self.id, lane.label, tokens, exc_info=error)
+        lane.journal.end("failed", "error", _words(error, tokens))
+
+
+def _words(error: BaseException, tokens: int) -> str:
+    """What a visitor is told of an error."""
+    if _out_of_memory(error):
+        return (
+            f"There was no memory left after {tokens:,} tokens: lower the memory budget, or stop other runs."
+        )
+    if isinstance(error, StreamingError):
+        return str(error)
+    return f"The model failed after {tokens:,} tokens ({type(error).__name__}): the log says more."
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Python's own, an accelerator's, or that of torch's CPU allocator, which raises a plain RuntimeError."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+class _RunClock:
+    """Running time: seconds since the start, without the pauses."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._before = 0.0
+        self._since: float | None = None
+
+    def seconds(self) -> float:
+        with self._lock:
+            return self._before if self._since is None else self._before + time.monotonic() - self._since
+
+    def go(self) -> None:
+        with self._lock:
+            if self._since is None:
+                self._since = time.monotonic()
+
+    def hold(self) -> None:
+        with self._lock:
+            if self._since is not None:
+                self._before += time.monotonic() - self._since
+                self._since = None
+
+
+class _Pacer:
+    """How many tokens a lane may read now, for the pace asked for and for being able to stop soon."""
+
+    def __init__(self, clock: _RunClock) -> None:
+        self._clock = clock
+        self._looked = clock.seconds()
+        self._due = 1.0
+        self._most = _FIRST_READ_TOKENS
+
+    def due(self, pace: float | None, chunk: int) -> int:
+        """Tokens to read now, 0 to wait."""
+        most = min(chunk, self._most)
+        if pace is None:
+            return most
+        now = self._clock.seconds()
+        self._due = min(self._due + (now - self._looked) * pace, max(1.0, pace * _CATCH_UP_SECONDS))
+        self._looked = now
+        return min(most, int(self._due))
+
+    def wait_seconds(self, pace: float | None) -> float:
+        """How long to sleep until a token is due."""
+        left = 0.0 if pace is None else (1.0 - self._due) / pace
+        return min(max(left, _TICK_SECONDS), _LONGEST_WAIT_SECONDS)
+
+    def took(self, tokens: int, seconds: float) -> None:
+        """What a read took, to know how long the next may be."""
+        self._due = max(0.0, self._due - tokens)
+        if tokens:
+            self._most = max(1, min(2 * self._most, int(tokens * _LONGEST_READ_SECONDS / seconds)))
+
+
+class _Teller:
+    """Puts frames together from the lanes' snapshots, each overlapping the one before."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._seq = 0
+        self._told = [[0, 0] for _ in run._lanes]
+        self._rss: list[RssPoint] = []
+        self._rss_count = 0
+
+    def frame(self) -> Frame:
+        """The run as it is now."""
+        run = self._run
+        state = run.state  # asked for first: a frame that says "finished" is taken after the end
+        seconds = round(run._clock.seconds(), 3)
+        lanes = [lane.snapshot(told[0]) for lane, told in zip(run._lanes, self._told, strict=True)]
+        rss_bytes = process_rss_bytes()
+        frame: Frame = {
+            "version": FRAME_VERSION,
+            "run": run.id,
+            "seq": self._seq,
+            "seconds": seconds,
+            "state": state,
+            "recorded": False,
+            "rss_bytes": rss_bytes,
+            "rss": self._rss_tail((max(lane["tokens"] for lane in lanes), rss_bytes, seconds)),
+            "lanes": lanes,
+        }
+        if self._seq == 0:
+            frame["header"] = _header(run)
+        for told, lane in zip(self._told, lanes, strict=True):
+            told[:] = [told[1], lane["curve"]["from"] + len(lane["curve"]["points"])]
+        self._seq += 1
+        return frame
+
+    def _rss_tail(self, point: RssPoint) -> RssTail:
+        self._rss = [*self._rss, point][-TAIL_POINTS:]
+        self._rss_count += 1
+        return {"from": self._rss_count - len(self._rss), "points": self._rss}
+
+
+def _header(run: Run) -> Header:
+    settings = run.settings
+    return {
+        "model": run._loaded.name,
+        "context": run._loaded.context,
+        "seed": settings.seed,
+        "kv_budget_bytes": settings.kv_budget_bytes,
+        "bytes_per_token": max(lane.bytes_per_token for lane in run._lanes),
+        "window": settings.perplexity_window,
+        "stride": settings.stride,
+        "lanes": [lane.label for lane in run._lanes],
+        "settings": asdict(settings) | {"lanes": [lane.label for lane in run._lanes]},
+        "versions": {
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "python": platform.python_version(),
+        },
+        "recorded_at": run._started_at.isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,1 @@
+"""StreamingLLM: how one language model reads an endless stream under one KV cache policy."""

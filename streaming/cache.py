@@ -1,0 +1,286 @@
+"""The KV cache of one stream: sinks, a window of recent tokens, and nothing else.
+
+Each layer holds two pairs of tensors. The sinks' keys and values are kept as they were computed. The recent ones lie
+in a buffer that is appended to in place; when it is full, the window moves back to its front (or, where the window
+is unbounded, the buffer grows). In front of the window there is always room for the sinks, so that one view of the
+buffer, `[sinks | recent | new]`, is all that attention needs to see: ordered, and without a copy of the window.
+
+Keys are embedded at running positions. `StreamCache.begin` moves the sinks to where the next query must see them,
+and now and then moves the whole window back to the start of the numbering, so that running positions stay small:
+transformers computes angles in float32, which are off by 0.06 rad at position 1e6.
+
+Shapes: B batch, H key/value heads, S sinks, D head dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+from streaming.rotary import Rotary, Rotation, rotate
+from streaming.window import SinkWindow
+
+__all__ = ["REBASE_AFTER", "StreamCache", "StreamLayer"]
+
+REBASE_AFTER = 256
+"""Least running positions past a full cache before the window is renumbered (float32 angles: 1e-4 nats at 1,000)."""
+
+_GROWTH = 1.25
+_LEAST_ROOM = 16
+
+
+class StreamLayer(CacheLayerMixin):
+    """Keys and values of one attention layer.
+
+    `place` is the rotation, one row per copy, that brings the sinks to where the next tokens see them; None leaves
+    them where they are. `StreamCache.begin` sets it.
+    """
+
+    def __init__(self, window: SinkWindow, *, rotates: bool) -> None:
+        """Start empty; `rotates` says whether this layer's keys carry a rotary embedding."""
+        super().__init__()
+        self.window = window
+        self.rotates = rotates
+        self.place: Rotation | None = None
+        self._start = self._end = window.sinks
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Allocate for (B, H, n, D) keys and values of this dtype and device."""
+        window = self.window
+        recent = 0 if window.recent is None else window.recent + window.recent // 8
+        self.keys = _empty(key_states, window.sinks + recent + _LEAST_ROOM)
+        self.values = _empty(value_states, window.sinks + recent + _LEAST_ROOM)
+        self.sink_keys = _empty(key_states, 0)
+        self.sink_values = _empty(value_states, 0)
+        self.is_initialized = True
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
+    ) -> tuple[Tensor, Tensor]:
+        """Take in n new tokens; return what they attend to.
+
+        Args:
+            key_states: (B, H, n, D), embedded at their running positions.
+            value_states: (B, H, n, D).
+            *args: ignored; some families pass more.
+            **kwargs: ignored.
+
+        Returns:
+            Keys and values (B, H, copies * sinks + recent + n, D), in the order of the stream.
+        """
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        if self.sink_keys.shape[-2] < self.window.sinks:
+            return self._take_sinks(key_states, value_states)
+        new = key_states.shape[-2]
+        if self._make_room(new) and (self.place is None or len(self.place.cos) == 1):
+            return self._append(key_states, value_states, new)
+        return self._pass_through(key_states, value_states)
+
+    def _take_sinks(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        self.sink_keys = torch.cat([self.sink_keys, keys], dim=-2)
+        self.sink_values = torch.cat([self.sink_values, values], dim=-2)
+        return self.sink_keys, self.sink_values
+
+    def _append(self, keys: Tensor, values: Tensor, new: int) -> tuple[Tensor, Tensor]:
+        first, end = self._start - self.window.sinks, self._end + new
+        self.keys[..., self._end : end, :] = keys
+        self.values[..., self._end : end, :] = values
+        if self.window.sinks:
+            self.keys[..., first : self._start, :] = self._placed_sinks()
+            self.values[..., first : self._start, :] = self.sink_values
+        self._end = end
+        if self.window.recent is not None:
+            self._start = max(self._start, end - self.window.recent)
+        return self.keys[..., first:end, :], self.values[..., first:end, :]
+
+    def _pass_through(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """More new tokens than there is room for: join them in passing, and keep the last ones."""
+        copies = 1 if self.place is None else len(self.place.cos)
+        recent_keys = torch.cat([self.keys[..., self._start : self._end, :], keys], dim=-2)
+        recent_values = torch.cat([self.values[..., self._start : self._end, :], values], dim=-2)
+        self._keep_last(recent_keys, recent_values)
+        return (
+            torch.cat([self._placed_sinks(), recent_keys], dim=-2),
+            torch.cat([self.sink_values.repeat(1, 1, copies, 1), recent_values], dim=-2),
+        )
+
+    def _keep_last(self, keys: Tensor, values: Tensor) -> None:
+        kept = keys.shape[-2] if self.window.recent is None else min(self.window.recent, keys.shape[-2])
+        self._start, self._end = self.window.sinks, self.window.sinks + kept
+        self.keys[..., self._start : self._end, :] = keys[..., -kept:, :]
+        self.values[..., self._start : self._end, :] = values[..., -kept:, :]
+
+    def _placed_sinks(self) -> Tensor:
+        if self.place is None or not self.rotates:
+            copies = 1 if self.place is None else len(self.place.cos)
+            return self.sink_keys.repeat(1, 1, copies, 1)
+        per_copy = Rotation(self.place.cos[:, None], self.place.sin[:, None], self.place.partner)
+        return rotate(self.sink_keys.unsqueeze(2), per_copy).flatten(2, 3)
+
+    def _make_room(self, new: int) -> bool:
+        """Whether `new` tokens can be appended in place, after moving or growing the buffer where that helps."""
+        if self._end + new <= self.keys.shape[-2]:
+            return True
+        window, held = self.window, self._end - self._start
+        if window.recent is None:
+            self._grow(int(_GROWTH * (self._end + new)) + _LEAST_ROOM)
+            return True
+        if window.sinks + held + new > self.keys.shape[-2]:
+            return False
+        self._keep_last(
+            self.keys[..., self._start : self._end, :].clone(),
+            self.values[..., self._start : self._end, :].clone(),
+        )
+        return True
+
+    def _grow(self, capacity: int) -> None:
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            grown = _empty(old, capacity)
+            grown[..., : self._end, :] = old[..., : self._end, :]
+            setattr(self, name, grown)
+
+    def renumber(self, rotation: Rotation) -> None:
+        """Rotate the recent keys, all by the same single row."""
+        if self.is_initialized and self.rotates:
+            held = self.keys[..., self._start : self._end, :]
+            held.copy_(rotate(held, rotation))
+
+    def fork(self) -> StreamLayer:
+        """An independent copy."""
+        twin = StreamLayer(self.window, rotates=self.rotates)
+        twin._start, twin._end, twin.place = self._start, self._end, self.place
+        if self.is_initialized:
+            twin.keys, twin.values = self.keys.clone(), self.values.clone()
+            twin.sink_keys, twin.sink_values = self.sink_keys.clone(), self.sink_values.clone()
+            twin.is_initialized = True
+        return twin
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Bytes of one token's key and value; 0 before the first token."""
+        if not self.is_initialized:
+            return 0
+        return sum(x[..., :1, :].numel() * x.element_size() for x in (self.keys, self.values))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the keys and values of the tokens held."""
+        return self.get_seq_length() * self.bytes_per_token
+
+    @property
+    def allocated_nbytes(self) -> int:
+        """Bytes of the tensors that hold them."""
+        if not self.is_initialized:
+            return 0
+        return sum(
+            x.numel() * x.element_size() for x in (self.keys, self.values, self.sink_keys, self.sink_values)
+        )
+
+    def get_seq_length(self) -> int:
+        """Tokens held."""
+        return self.sink_keys.shape[-2] + self._end - self._start if self.is_initialized else 0
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Keys that `query_length` new tokens meet, and the offset of the first, for masks made by transformers."""
+        return self.get_seq_length() + query_length, 0
+
+    def get_max_length(self) -> int:
+        """Tokens that fit, -1 where there is no limit."""
+        return -1 if self.window.budget is None else self.window.budget
+
+
+class StreamCache(Cache):
+    """The cache of a whole model, for one stream.
+
+    Args:
+        window: which tokens are kept.
+        rotaries: for each attention layer its rotary embedding, None where the layer has none. Layers that share an
+            embedding share the object.
+    """
+
+    def __init__(self, window: SinkWindow, rotaries: Sequence[Rotary | None]) -> None:
+        """Start empty, at token 0."""
+        self.window = window
+        self.rotaries = tuple(rotaries)
+        self.tokens = 0
+        self._base = 0
+        super().__init__(layers=[StreamLayer(window, rotates=rotary is not None) for rotary in rotaries])
+
+    def begin(self, count: int, *, copies: bool = False, device: torch.device | None = None) -> range:
+        """Make ready for the next `count` tokens; return their running positions.
+
+        Args:
+            count: tokens of the coming forward; a forward must not straddle token `sinks`.
+            copies: one copy of the sinks for each of the tokens, each where that token must see it, instead of one
+                copy for the first of them.
+            device: where the cache's tensors live.
+        """
+        first = self.tokens
+        self._renumber(first, device)
+        seen_by = range(first, first + count if copies else first + 1)
+        places = [self.window.shift(t) - self._base for t in seen_by]
+        moves = {rotary: self._placing(rotary, places, device) for rotary in set(self.rotaries)}
+        for layer, rotary in zip(self.layers, self.rotaries, strict=True):
+            layer.place = moves[rotary]
+        self.tokens += count
+        return range(first - self._base, first - self._base + count)
+
+    def _placing(
+        self, rotary: Rotary | None, places: list[int], device: torch.device | None
+    ) -> Rotation | None:
+        if len(set(places)) == 1:
+            places = places[:1]
+        if places == [0] or not self.window.sinks:
+            return None
+        by = torch.tensor(places)
+        if rotary is None:  # the rows still count the copies
+            still = torch.zeros(len(by), 1)
+            return Rotation(still, still, still)
+        return rotary.by(by, device)
+
+    def _renumber(self, first: int, device: torch.device | None) -> None:
+        budget = self.window.budget
+        if budget is None or first - self._base <= budget + max(REBASE_AFTER, budget // 2):
+            return  # a key is rotated anew three times at most in its life, so rounding cannot pile up
+        back = first - self._base - budget
+        moves = {r: r.by(torch.tensor([-back]), device) for r in set(self.rotaries) if r is not None}
+        for layer, rotary in zip(self.layers, self.rotaries, strict=True):
+            if rotary is not None:
+                layer.renumber(moves[rotary])
+        self._base += back
+
+    def held(self) -> list[int]:
+        """Stream indices of the tokens held (ascending)."""
+        return self.window.held(self.tokens)
+
+    def fork(self) -> StreamCache:
+        """An independent copy: what is read into one leaves no trace in the other."""
+        twin = StreamCache(self.window, self.rotaries)
+        twin.layers = [layer.fork() for layer in self.layers]
+        twin.tokens, twin._base = self.tokens, self._base
+        return twin
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Bytes of one token's keys and values, over all layers; 0 before the first token."""
+        return sum(layer.bytes_per_token for layer in self.layers)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the keys and values of the tokens held."""
+        return sum(layer.nbytes for layer in self.layers)
+
+    @property
+    def allocated_nbytes(self) -> int:
+        """Bytes of the tensors that hold them, spare room included."""
+        return sum(layer.allocated_nbytes for layer in self.layers)
+
+
+def _empty(like: Tensor, tokens: int) -> Tensor:
+    """(B, H, tokens, D), uninitialised."""
+    return like.new_empty(*like.shape[:-2], tokens, like.shape[-1])

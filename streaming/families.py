@@ -1,0 +1,306 @@
+"""What differs between model families: where the rotary embeddings are, and how a chunk reaches the attention.
+
+A family is one entry of `FAMILIES`; adding one touches this file only (CONTRIBUTING says how). What is not listed
+is refused by name, with the reason: a model that is read wrongly does not fail, it is quietly worse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+from transformers.models.falcon.modeling_falcon import build_alibi_tensor
+from transformers.models.mpt.modeling_mpt import build_mpt_alibi_tensor
+
+from streaming import attention
+from streaming.attention import Reading, bias_reading, copies_reading, current_reading, interface_reading
+from streaming.cache import StreamCache
+from streaming.errors import ModelUnsupported
+from streaming.rotary import Rotary
+
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "attn_implementation",
+    "check",
+    "context",
+    "new_cache_rotaries",
+    "of",
+    "plan",
+    "prepare",
+    "start_token",
+]
+
+Rotaries = list[Rotary | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """How models of one kind are read.
+
+    Attributes:
+        way: which of the three readings of `streaming.attention` the family takes.
+        longest: most tokens per forward (a copy of the sinks per query, or a bias per head, costs memory).
+        rotaries: the rotary embedding of each attention layer of a model.
+        refuses: a reason not to stream a configuration of this family, or None.
+    """
+
+    way: Literal["interface", "copies", "bias"]
+    longest: int = 1 << 20
+    rotaries: Callable[[PreTrainedModel], Rotaries]
+    refuses: Callable[[PreTrainedConfig], str | None] = lambda config: None
+
+
+# ------------------------------------------------------------------------------------------------ rotary embeddings
+
+
+def _shared_rotary(model: PreTrainedModel) -> Rotaries:
+    """One embedding for all layers."""
+    rotary = Rotary(model.base_model.rotary_emb.inv_freq, _head_dim(model.config))
+    return [rotary] * model.config.num_hidden_layers
+
+
+def _rotary_where_used(model: PreTrainedModel) -> Rotaries:
+    """One embedding, which some layers leave out (SmolLM3)."""
+    used = model.config.no_rope_layers
+    return [rotary if use else None for rotary, use in zip(_shared_rotary(model), used, strict=True)]
+
+
+def _rotary_by_layer_type(model: PreTrainedModel) -> Rotaries:
+    """One embedding per type of layer (Gemma-3)."""
+    embedding, types = model.base_model.rotary_emb, model.config.layer_types
+    by_type = {t: Rotary(getattr(embedding, f"{t}_inv_freq"), _head_dim(model.config)) for t in set(types)}
+    return [by_type[t] for t in types]
+
+
+def _no_rotary(model: PreTrainedModel) -> Rotaries:
+    return [None] * model.config.num_hidden_layers
+
+
+def _head_dim(config: PreTrainedConfig) -> int:
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+# ------------------------------------------------------------------------------------------------- what is refused
+
+
+def _mpt_option(config: PreTrainedConfig) -> str | None:
+    """Options of MPT that the port in transformers ignores: it would compute something else, silently."""
+    options = config.attn_config
+    if not options.alibi or options.alibi_bias_max != 8:
+        return "its attn_config asks for something else than ALiBi with alibi_bias_max 8"
+    if options.qk_ln or options.attn_type != "multihead_attention" or options.prefix_lm:
+        return "its attn_config asks for qk_ln, prefix_lm, or another attention than multi-head"
+    return None
+
+
+def _gemma_option(config: PreTrainedConfig) -> str | None:
+    return "its attention is bidirectional" if getattr(config, "use_bidirectional_attention", False) else None
+
+
+_INTERFACE = partial(Family, way="interface", rotaries=_shared_rotary)
+
+FAMILIES: dict[str, Family] = {
+    "llama": _INTERFACE(),
+    "mistral": _INTERFACE(),
+    "qwen2": _INTERFACE(),
+    "qwen3": _INTERFACE(),
+    "phi": _INTERFACE(),
+    "phi3": _INTERFACE(),
+    "gpt_neox": _INTERFACE(),
+    "stablelm": _INTERFACE(),
+    "olmo2": _INTERFACE(),
+    "gemma2": _INTERFACE(refuses=_gemma_option),
+    "smollm3": _INTERFACE(rotaries=_rotary_where_used),
+    "gemma3_text": _INTERFACE(rotaries=_rotary_by_layer_type, refuses=_gemma_option),
+    "falcon": Family(way="copies", longest=64, rotaries=_shared_rotary),
+    "falcon_alibi": Family(way="bias", longest=256, rotaries=_no_rotary),
+    "mpt": Family(way="bias", longest=256, rotaries=_no_rotary, refuses=_mpt_option),
+}
+"""Model type of transformers -> family. Falcon's ALiBi variant has the same model type and an entry of its own."""
+
+_REASONS = {
+    "its positions are learned vectors added to the input, so cached keys cannot be moved": (
+        "gpt2", "gpt_neo", "opt", "gpt_bigcode", "openai-gpt", "biogpt", "xglm", "ctrl", "codegen",
+    ),
+    "it was trained with attention sinks of its own": ("gpt_oss",),
+    "it keeps a recurrent state instead of keys and values": (
+        "mamba", "mamba2", "falcon_mamba", "rwkv", "recurrent_gemma", "jamba", "falcon_h1", "zamba", "zamba2",
+        "bamba", "nemotron_h", "lfm2", "qwen3_next", "xlstm", "granitemoehybrid",
+    ),
+    "it reads text and images; load its text model by itself": ("gemma3", "llava", "mllama", "qwen2_vl", "qwen3_vl"),
+}  # fmt: skip
+_WHY_NOT = {model_type: reason for reason, types in _REASONS.items() for model_type in types}
+
+_STATIC_ROPES = frozenset({"default", "linear", "llama3", "yarn", "proportional"})
+_LENGTH_DEPENDENT_ROPES = frozenset({"dynamic", "longrope"})
+
+
+def of(config: PreTrainedConfig) -> Family:
+    """The family of a configuration.
+
+    Raises:
+        ModelUnsupported: there is none, or an option of the configuration cannot be streamed exactly.
+    """
+    model_type = config.model_type
+    if model_type == "falcon" and config.alibi:
+        return FAMILIES["falcon_alibi"]
+    if model_type not in FAMILIES:
+        why = (
+            "it has an encoder" if getattr(config, "is_encoder_decoder", False) else _WHY_NOT.get(model_type)
+        )
+        raise ModelUnsupported(
+            f"Models of type {model_type!r} cannot be streamed: {why or 'it has not been checked to be exact'}. "
+            f"Supported types: {', '.join(sorted(t for t in FAMILIES if t != 'falcon_alibi'))}."
+        )
+    return FAMILIES[model_type]
+
+
+def check(config: PreTrainedConfig) -> None:
+    """Raise ModelUnsupported where a configuration cannot be streamed exactly."""
+    family = of(config)
+    why = family.refuses(config)
+    unknown = [] if family.way == "bias" else _rope_types(config) - _STATIC_ROPES - _LENGTH_DEPENDENT_ROPES
+    if unknown:
+        why = f"its rope type {', '.join(sorted(map(str, unknown)))} is not known"
+    if why:
+        raise ModelUnsupported(
+            f"This {config.model_type} model cannot be streamed: {why}. Choose another checkpoint."
+        )
+
+
+def attn_implementation(config: PreTrainedConfig) -> str:
+    """What to pass to `from_pretrained` as `attn_implementation`; registers our function where that is it."""
+    ways = {"interface": attention.IMPLEMENTATION, "copies": "sdpa", "bias": "eager"}
+    attention.register()
+    return "sdpa" if config.model_type == "falcon" else ways[of(config).way]
+
+
+def context(config: PreTrainedConfig) -> int:
+    """Training length in tokens: past it, dense reading is extrapolation.
+
+    Where the rotary embedding depends on the length, it is the length below which it is the plain one.
+    """
+    if config.model_type == "mpt":
+        return config.max_seq_len
+    if _rope_types(config) & _LENGTH_DEPENDENT_ROPES:
+        return _plain_length(config)
+    return config.max_position_embeddings
+
+
+def start_token(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The token that the tokenizer itself puts before every text, or None."""
+    ids = tokenizer("a").input_ids
+    starts = {config.bos_token_id, tokenizer.bos_token_id} - {None}
+    return ids[0] if len(ids) > 1 and ids[0] in starts else None
+
+
+# ---------------------------------------------------------------------------------------------------- preparation
+
+
+def prepare(model: PreTrainedModel) -> None:
+    """Make a freshly loaded model ready: pin what depends on the length, and reach what only a hook can reach.
+
+    Raises:
+        ModelUnsupported: the model was not loaded with the attention that its family needs.
+    """
+    family, config = of(model.config), model.config
+    if family.way == "interface" and config._attn_implementation != attention.IMPLEMENTATION:
+        raise ModelUnsupported(
+            f"The model runs {config._attn_implementation!r} attention: load it with streaming.models.load, or with "
+            f"attn_implementation={attention.IMPLEMENTATION!r}."
+        )
+    if family.way != "bias" and _rope_types(config) & _LENGTH_DEPENDENT_ROPES:
+        _pin_rope(model.base_model.rotary_emb, config)
+    if family.way == "bias":
+        _install_bias_hooks(model)
+
+
+def _rope_types(config: PreTrainedConfig) -> set[str]:
+    parameters = getattr(config, "rope_parameters", None) or {}
+    nested = [p for p in parameters.values() if isinstance(p, dict)] or [parameters]
+    return {p.get("rope_type", "default") for p in nested}
+
+
+def _plain_length(config: PreTrainedConfig) -> int:
+    parameters = config.rope_parameters
+    return parameters.get("original_max_position_embeddings") or config.max_position_embeddings
+
+
+def _pin_rope(embedding: nn.Module, config: PreTrainedConfig) -> None:
+    """Freeze frequencies that would change with the largest position seen: cached keys could not follow."""
+    frequencies = ROPE_INIT_FUNCTIONS[embedding.rope_type]
+    inv_freq, scaling = frequencies(config, embedding.inv_freq.device, seq_len=_plain_length(config))
+    embedding.register_buffer("inv_freq", inv_freq, persistent=False)
+    embedding.attention_scaling = scaling
+    embedding.rope_type = "default"
+
+
+def _install_bias_hooks(model: PreTrainedModel) -> None:
+    hook = _mpt_inputs if model.config.model_type == "mpt" else _falcon_inputs
+    for module in model.modules():
+        if type(module).__name__ in ("MptAttention", "FalconAttention"):
+            module.register_forward_pre_hook(hook, with_kwargs=True)
+
+
+def _mpt_inputs(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple, dict] | None:
+    plan = current_reading()
+    if plan is None:
+        return None
+    device = kwargs["attention_mask"].device
+    return args, kwargs | {"position_bias": plan.bias[0].to(device), "attention_mask": plan.mask.to(device)}
+
+
+def _falcon_inputs(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple, dict] | None:
+    plan = current_reading()
+    if plan is None:
+        return None
+    bias = plan.bias.to(args[0].device)
+    nothing_more = bias.new_zeros(bias.shape[1], 1, bias.shape[3])  # None would select the rotary path
+    return args, kwargs | {"attention_mask": bias, "alibi": nothing_more}
+
+
+# ------------------------------------------------------------------------------------------------------- readings
+
+
+def new_cache_rotaries(model: PreTrainedModel) -> Rotaries:
+    """What `StreamCache` needs to know of a prepared model: the rotary embedding of each attention layer."""
+    return of(model.config).rotaries(model)
+
+
+def plan(model: PreTrainedModel, cache: StreamCache, count: int) -> Reading:
+    """How the next `count` tokens are read into `cache`; their forward must follow."""
+    family, where = of(model.config), {"dtype": model.dtype, "device": model.device}
+    if family.way == "interface":
+        return interface_reading(cache, count, **where)
+    if family.way == "copies":
+        return copies_reading(cache, count, **where)
+    if model.config.model_type == "mpt":
+        unused = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=model.device)
+        bias = partial(_mpt_bias, model.config.num_attention_heads)
+        return bias_reading(cache, count, **where, bias=bias, inputs={"attention_mask": unused})
+    bias = partial(_falcon_bias, model.config.num_attention_heads, _head_dim(model.config))
+    return bias_reading(cache, count, **where, bias=bias, inputs={})
+
+
+def _mpt_bias(heads: int, keys: Tensor, queries: Tensor) -> Tensor:
+    slopes = -build_mpt_alibi_tensor(heads, 2, device=keys.device)[:, :, :1]
+    return slopes * (keys - queries)
+
+
+def _falcon_bias(heads: int, head_dim: int, keys: Tensor, queries: Tensor) -> Tensor:
+    """In bfloat16 and from the keys' own positions, as the model was trained; rows differ by constants only."""
+    two = torch.ones(1, 2, dtype=torch.long, device=keys.device)
+    slopes = build_alibi_tensor(two, heads, dtype=torch.bfloat16)[:, :, 1:]
+    return (slopes * keys).float() / math.sqrt(head_dim)

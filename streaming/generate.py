@@ -1,0 +1,86 @@
+"""Sampling the next token, and decoding from a stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from streaming.errors import SettingsError
+from streaming.policies import Stream
+
+__all__ = ["Sampling", "decode", "pick"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """How the next token is chosen.
+
+    Attributes:
+        temperature: divides the logits; 0 takes the most likely token.
+        top_p: the smallest set of most likely tokens that together have this probability stays (Holtzman et al.,
+            "The Curious Case of Neural Text Degeneration", 2020).
+        seed: the same seed on the same stream gives the same tokens.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        _require("temperature", self.temperature, 0.0, 100.0)
+        _require("top_p", self.top_p, 0.0, 1.0)
+        if self.top_p == 0:
+            raise SettingsError("top_p must be more than 0; for the most likely token set temperature to 0.")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 1 << 63:
+            raise SettingsError(f"seed must be a whole number from 0 to 2^63 - 1, not {self.seed!r}.")
+
+
+def _require(name: str, value: object, least: float, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise SettingsError(f"{name} must be a number, not {value!r}.")
+    if not least <= value <= most:
+        raise SettingsError(f"{name} must be between {least:g} and {most:g}, not {value:g}.")
+
+
+def pick(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
+    """Choose a token.
+
+    Args:
+        logits: (V,) float32.
+        sampling: how.
+        generator: the source of randomness, on the device of the logits.
+    """
+    if sampling.temperature == 0:
+        return int(logits.argmax())
+    probabilities, order = torch.softmax(logits / sampling.temperature, dim=-1).sort(descending=True)
+    before = probabilities.cumsum(dim=-1) - probabilities
+    probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
+    return int(order[torch.multinomial(probabilities, 1, generator=generator)])
+
+
+def decode(
+    stream: Stream, *, sampling: Sampling, max_tokens: int, stop: Collection[int] = ()
+) -> Iterator[int]:
+    """Continue a stream with tokens of the model's own, each read back into the stream.
+
+    Args:
+        stream: has read at least one token; decode on a fork to leave it as it is.
+        sampling: how tokens are chosen.
+        max_tokens: how many at most.
+        stop: token ids that end it; the one that does is neither yielded nor read.
+
+    Yields:
+        Token ids.
+    """
+    generator = torch.Generator(stream.logits.device).manual_seed(sampling.seed)
+    for _ in range(max_tokens):
+        token = pick(stream.logits, sampling, generator)
+        if token in stop:
+            return
+        stream.step(token)
+        yield token

@@ -1,0 +1,376 @@
+"""Four ways to read an endless stream with one model, behind the same few verbs.
+
+| policy      | token t attends to                                             | KV cache between tokens    |
+|-------------|----------------------------------------------------------------|----------------------------|
+| `dense`     | every token of the stream                                      | grows without end          |
+| `window`    | itself and the `sinks + recent` tokens before it               | `sinks + recent` tokens    |
+| `recompute` | the start token and the most recent tokens, encoded from nothing | none; O(cache²) a token  |
+| `sinks`     | the first `sinks` tokens, the `recent` before it, itself       | `sinks + recent` tokens    |
+
+`dense`, `window` and `sinks` are the same cache with different settings. Every bounded policy has the same budget,
+`sinks + recent`, so that a comparison differs in nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from streaming import attention, families
+from streaming.cache import StreamCache
+from streaming.errors import SettingsError, StreamError
+from streaming.window import Positions, SinkWindow
+
+__all__ = ["CHUNK", "Kind", "Policy", "Stream", "open_stream"]
+
+Kind = Literal["dense", "window", "recompute", "sinks"]
+
+CHUNK = 256
+"""Most tokens read in one forward: past this, a CPU reads no faster."""
+
+_PATTERN = re.compile(
+    r"(?P<kind>[a-z]+)(?::(?:(?P<sinks>\d+)\+)?(?P<recent>\d+))?(?:@(?P<positions>[a-z]+))?"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """Which cached keys and values a token may see.
+
+    `sinks` and `recent` say the budget; a policy without sinks gives theirs to the recent tokens, and `dense` has
+    neither, so that one pair of settings gives comparable policies of every kind.
+    """
+
+    kind: Kind
+    sinks: int = 4
+    recent: int | None = 252
+    positions: Positions = "cache"
+
+    def __post_init__(self) -> None:
+        """Validate, and give a policy without sinks the whole budget as recent tokens."""
+        if self.kind not in get_args(Kind):
+            raise SettingsError(f"The policy must be one of {', '.join(get_args(Kind))}, not {self.kind!r}.")
+        if self.kind == "dense":
+            self._become(sinks=0, recent=None)
+        elif self.recent is None:
+            raise SettingsError(f"The policy {self.kind!r} needs a number of recent tokens.")
+        window = SinkWindow(sinks=self.sinks, recent=self.recent, positions=self.positions)
+        if self.kind in ("window", "recompute"):
+            self._become(sinks=0, recent=window.budget)
+        if self.positions == "text" and self.kind != "sinks":
+            raise SettingsError("Text positions are a setting of the policy 'sinks' only.")
+
+    def _become(self, **settings: int | None) -> None:
+        for name, value in settings.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def parse(cls, text: str) -> Policy:
+        """Read `dense`, `window:256`, `recompute:256`, `sinks:4+252` or `sinks:4+252@text`."""
+        found = _PATTERN.fullmatch(text.strip())
+        if (
+            not found
+            or found["kind"] not in get_args(Kind)
+            or (found["recent"] is None) != (found["kind"] == "dense")
+        ):
+            raise SettingsError(
+                f"Cannot read the policy {text!r}: write dense, window:256, recompute:256, sinks:4+252 or "
+                "sinks:4+252@text."
+            )
+        return cls(
+            kind=found["kind"],
+            sinks=int(found["sinks"] or 0),
+            recent=int(found["recent"]) if found["recent"] else None,
+            positions=found["positions"] or "cache",
+        )
+
+    @property
+    def window(self) -> SinkWindow:
+        """The tokens that its cache holds."""
+        return SinkWindow(sinks=self.sinks, recent=self.recent, positions=self.positions)
+
+    @property
+    def budget(self) -> int | None:
+        """Tokens in the cache once it is full; None where it grows without end."""
+        return self.window.budget
+
+    @property
+    def label(self) -> str:
+        """The policy as `parse` reads it."""
+        if self.kind == "dense":
+            return "dense"
+        if self.kind != "sinks":
+            return f"{self.kind}:{self.recent}"
+        return f"sinks:{self.sinks}+{self.recent}" + ("@text" if self.positions == "text" else "")
+
+
+class Loaded(Protocol):
+    """What a stream needs of a loaded model (`streaming.models.LoadedModel` is one)."""
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """A prepared model in evaluation mode."""
+
+    @property
+    def context(self) -> int:
+        """Training length in tokens."""
+
+    @property
+    def start_token(self) -> int | None:
+        """The token before every text."""
+
+
+def open_stream(loaded: Loaded, policy: Policy, *, chunk: int = CHUNK) -> Stream:
+    """A new stream, at token 0.
+
+    Args:
+        loaded: the model; streams in different threads may share it.
+        policy: what a token may see.
+        chunk: most tokens per forward; results do not depend on it.
+
+    Raises:
+        SettingsError: the chunk is not a positive number of tokens.
+    """
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        raise SettingsError(f"chunk must be a positive whole number of tokens, not {chunk!r}.")
+    kinds = {"recompute": _RecomputeStream}
+    return kinds.get(policy.kind, _CachedStream)(loaded, policy, chunk)
+
+
+class Stream:
+    """One model reading one stream of token ids under one policy.
+
+    A forward that fails leaves the cache half written; the stream then refuses to go on.
+    """
+
+    def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
+        """Use `open_stream`."""
+        self.loaded, self.policy, self.chunk = loaded, policy, chunk
+        self._logits: Tensor | None = None
+        self._tokens = 0
+        self._ended: str | None = None
+
+    @torch.inference_mode()
+    def read(self, ids: Sequence[int] | Tensor) -> Tensor:
+        """Read tokens, teacher-forced.
+
+        Args:
+            ids: (n,) token ids, any number of them.
+
+        Returns:
+            (n,) float32 on the CPU: negative log-likelihood of each token, in nats, given all that the policy let
+            the model see before it. NaN for the first token of the stream, which nothing predicts.
+
+        Raises:
+            SettingsError: an id is outside the vocabulary.
+            StreamError: the stream is closed, or failed before.
+        """
+        ids = self._as_ids(ids)
+        pieces = [self._read_piece(ids[start:end]) for start, end in self._pieces(len(ids))]
+        return torch.cat(pieces) if pieces else torch.empty(0)
+
+    @torch.inference_mode()
+    def step(self, token: int) -> Tensor:
+        """Read one token; return the logits of the next, (V,) float32 on the model's device."""
+        self._read_piece(self._as_ids([token]))
+        return self.logits
+
+    @property
+    def logits(self) -> Tensor:
+        """Logits of the next token, (V,) float32 on the model's device.
+
+        Raises:
+            StreamError: nothing has been read yet.
+        """
+        self._require_open()
+        if self._logits is None:
+            raise StreamError("Nothing has been read yet, so nothing is predicted: read a token first.")
+        return self._logits
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read so far."""
+        return self._tokens
+
+    @torch.inference_mode()
+    def fork(self) -> Stream:
+        """An independent copy: what is read into one leaves no trace in the other."""
+        self._require_open()
+        twin = type(self)(self.loaded, self.policy, self.chunk)
+        twin._logits, twin._tokens = self._logits, self._tokens
+        self._copy_state(twin)
+        return twin
+
+    def close(self) -> None:
+        """Free the cache. Again is harmless; every other verb then raises StreamError."""
+        self._ended = self._ended or "The stream is closed: open a new one."
+        self._logits = None
+        self._drop_state()
+
+    def held(self) -> list[int]:
+        """Stream indices of the tokens in the cache (ascending)."""
+        raise NotImplementedError
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the keys and values of the tokens held."""
+        raise NotImplementedError
+
+    @property
+    def allocated_nbytes(self) -> int:
+        """Bytes of the tensors that hold them, spare room included."""
+        raise NotImplementedError
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Bytes of one token's keys and values; 0 where nothing is cached, or nothing was read yet."""
+        raise NotImplementedError
+
+    def _advance(self, ids: Tensor) -> Tensor:
+        """Read (n,) ids in one go; return their logits (n, V)."""
+        raise NotImplementedError
+
+    def _longest(self) -> int:
+        """Most tokens that the next `_advance` may take."""
+        raise NotImplementedError
+
+    def _copy_state(self, twin: Stream) -> None:
+        raise NotImplementedError
+
+    def _drop_state(self) -> None:
+        raise NotImplementedError
+
+    def _pieces(self, count: int) -> Iterator[tuple[int, int]]:
+        start = 0
+        while start < count:
+            end = min(count, start + self._longest())
+            yield start, end
+            start = end
+
+    def _read_piece(self, ids: Tensor) -> Tensor:
+        self._require_open()
+        before = self._logits
+        try:
+            logits = self._advance(ids)
+        except BaseException:
+            self._ended = "The stream failed in the middle of a forward: open a new one."
+            raise
+        self._tokens += len(ids)
+        self._logits = logits[-1].float()
+        following = F.cross_entropy(logits[:-1].float(), ids[1:], reduction="none")
+        first = following.new_full((1,), float("nan"))
+        if before is not None:
+            first = F.cross_entropy(before[None], ids[:1], reduction="none")
+        return torch.cat([first, following]).cpu()
+
+    def _as_ids(self, ids: Sequence[int] | Tensor) -> Tensor:
+        ids = torch.as_tensor(ids, dtype=torch.long, device=self.loaded.model.device)
+        size = self.loaded.model.config.vocab_size
+        if ids.ndim != 1 or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < size):
+            raise SettingsError(f"Token ids must be a flat sequence of numbers from 0 to {size - 1}.")
+        return ids
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise StreamError(self._ended)
+
+
+class _CachedStream(Stream):
+    """`dense`, `window` and `sinks`."""
+
+    def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
+        super().__init__(loaded, policy, chunk)
+        self._cache = StreamCache(policy.window, families.new_cache_rotaries(loaded.model))
+        self._most = min(chunk, families.of(loaded.model.config).longest)
+
+    def _advance(self, ids: Tensor) -> Tensor:
+        return _forward(self.loaded.model, self._cache, ids[None]).logits[0]
+
+    def _longest(self) -> int:
+        unread_sinks = self.policy.sinks - self._tokens
+        return min(self._most, unread_sinks) if unread_sinks > 0 else self._most
+
+    def _copy_state(self, twin: Stream) -> None:
+        twin._cache = self._cache.fork()
+
+    def _drop_state(self) -> None:
+        self._cache = StreamCache(self.policy.window, ())
+
+    def held(self) -> list[int]:
+        self._require_open()
+        return self._cache.held()
+
+    @property
+    def nbytes(self) -> int:
+        return self._cache.nbytes
+
+    @property
+    def allocated_nbytes(self) -> int:
+        return self._cache.allocated_nbytes
+
+    @property
+    def bytes_per_token(self) -> int:
+        return self._cache.bytes_per_token
+
+
+class _RecomputeStream(Stream):
+    """The sliding window with recomputation: for every token, the latest `budget + 1` tokens from nothing."""
+
+    def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
+        super().__init__(loaded, policy, chunk)
+        self._rotaries = families.new_cache_rotaries(loaded.model)
+        self._most = families.of(loaded.model.config).longest
+        self._latest: deque[int] = deque(maxlen=policy.budget + 1)
+
+    def _advance(self, ids: Tensor) -> Tensor:
+        self._latest.extend(ids.tolist())
+        window = list(self._latest)
+        start = self.loaded.start_token
+        if self._tokens + len(ids) > len(window) and start is not None:
+            window[0] = start
+        cache = StreamCache(SinkWindow(sinks=0, recent=None), self._rotaries)
+        batch = ids.new_tensor(window)[None]
+        for piece in batch.split(self._most, dim=1):
+            logits = _forward(self.loaded.model, cache, piece, last_only=True).logits
+        return logits[0, -1:]
+
+    def _longest(self) -> int:
+        return 1
+
+    def _copy_state(self, twin: Stream) -> None:
+        twin._latest = self._latest.copy()
+
+    def _drop_state(self) -> None:
+        self._latest.clear()
+
+    def held(self) -> list[int]:
+        self._require_open()
+        return []
+
+    @property
+    def nbytes(self) -> int:
+        return 0
+
+    @property
+    def allocated_nbytes(self) -> int:
+        return 0
+
+    @property
+    def bytes_per_token(self) -> int:
+        return 0
+
+
+def _forward(model: PreTrainedModel, cache: StreamCache, ids: Tensor, *, last_only: bool = False):
+    """One forward of (B, n) ids into a cache; the logits of all of them, or of the last."""
+    plan = families.plan(model, cache, ids.shape[1])
+    more = {"logits_to_keep": 1} if last_only else {}
+    with attention.reading(plan):
+        return model(input_ids=ids, past_key_values=cache, use_cache=True, **plan.inputs, **more)

@@ -1,0 +1,79 @@
+"""A real browser on the real app, serving the bundled model."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.serving import served
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@dataclass
+class Visit:
+    """A page, and what must not happen on it."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Note errors of the console and requests that leave this machine."""
+        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._meet(request.url))
+
+    def _meet(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
+            self.strangers.append(url)
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    with served("/tmp/w/panelscratch/tiny") as (address, _):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("The browser tests need Debian's chromium: apt-get install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Visit]:
+    """A page of its own; the test fails if it complains or leaves this machine."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    visit = Visit(context.new_page())
+    visit.watch()
+    yield visit
+    assert visit.complaints == []
+    assert visit.strangers == []
+    context.close()
+
+
+@pytest.fixture
+def page(visit, address) -> Page:
+    """The app's page, with its charts drawn."""
+    visit.page.goto(address)
+    visit.page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
+    return visit.page

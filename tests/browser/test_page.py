@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+START = "[data-do='main']"
+STOP = "[data-do='stop']"
+
+CURVES = """name => document.querySelector(`[data-chart="${name}"] .sl-plot`).data
+    .filter(trace => trace.yaxis !== 'y2').map(trace => ({x: Array.from(trace.x), y: Array.from(trace.y)}))"""
+
+
+def curves(page: Page, name: str) -> list[dict]:
+    """What is drawn: dense, StreamingLLM."""
+    return page.evaluate(CURVES, name)
+
+
+def start(page: Page) -> None:
+    page.click(START)
+    expect(page.locator(".sl-badge")).to_have_text("Live", timeout=20_000)
+
+
+def tokens(page: Page) -> list[int]:
+    return [int(text.replace(",", "")) for text in page.locator("[data-stat='tokens'] dd").all_inner_texts()]
+
+
+def choose_pace(page: Page, words: str) -> None:
+    page.get_by_label("Pace").click()
+    page.get_by_role("option", name=words).click()
+
+
+def test_a_recorded_run_is_there_before_anyone_clicks_and_says_so(page):
+    expect(page.locator(".sl-badge")).to_have_text("Recorded run")
+    expect(page.locator(".sl-lane")).to_have_count(2)
+    dense, sinks = curves(page, "perplexity")
+    assert len(dense["x"]) > 20 and len(sinks["x"]) > 20
+    assert all(verdict for verdict in page.locator(".sl-verdict").all_inner_texts())
+    assert page.locator(".sl-text span").count() > 100
+
+
+def test_both_curves_of_every_chart_grow_once_started_until_stopped(page):
+    start(page)
+    page.wait_for_function(f"({CURVES})('time').every(curve => curve.x.length > 2)")
+    before = {name: curves(page, name) for name in ("perplexity", "memory", "time")}
+    page.wait_for_timeout(1500)
+    for name, earlier in before.items():
+        for was, now in zip(earlier, curves(page, name), strict=True):
+            assert now["x"][-1] > was["x"][-1]
+    page.click(STOP)
+    expect(page.locator(".sl-badge")).to_have_text("Finished")
+    expect(page.locator(".sl-status")).to_have_text(["Stopped", "Stopped"])
+    ended = tokens(page)
+    page.wait_for_timeout(800)
+    assert tokens(page) == ended
+
+
+def test_pause_holds_and_resume_goes_on(page):
+    start(page)
+    page.wait_for_timeout(600)
+    page.click(START)
+    expect(page.locator(".sl-badge")).to_have_text("Paused")
+    held = tokens(page)
+    page.wait_for_timeout(800)
+    assert tokens(page) == held
+    page.click(START)
+    expect(page.locator(".sl-badge")).to_have_text("Live")
+    page.wait_for_function(f"Number(document.querySelector('[data-stat=tokens] dd').textContent.replace(',', '')) > {held[0]}")
+    page.click(STOP)
+
+
+def test_restart_begins_a_new_run_from_its_first_token(page):
+    start(page)
+    page.wait_for_timeout(2000)
+    before = tokens(page)
+    page.click("[data-do='restart']")
+    page.wait_for_function(f"Number(document.querySelector('[data-stat=tokens] dd').textContent.replace(',', '')) < {before[0] // 2}")
+    expect(page.locator(".sl-badge")).to_have_text("Live")
+    page.click(STOP)
+    expect(page.locator(".sl-badge")).to_have_text("Finished")
+
+
+def test_the_dense_lane_ends_at_its_budget_with_a_perplexity_far_above(page):
+    choose_pace(page, "As fast as it can")
+    start(page)
+    expect(page.locator(".sl-lane[data-kind='dense'] .sl-status")).to_have_text("Stopped", timeout=90_000)
+    verdict = page.locator(".sl-lane[data-kind='dense'] .sl-verdict").inner_text()
+    assert re.search(r"training length at token [\d,]+; perplexity .+ → .+\. Memory budget reached", verdict)
+    dense, sinks = (curve["y"][-1] for curve in curves(page, "perplexity"))
+    assert dense > 20 * sinks
+    dense, sinks = (curve["y"][-1] for curve in curves(page, "memory"))
+    assert dense > 10 * sinks
+    page.click(STOP)
+
+
+def test_a_zoom_survives_the_frames_that_follow(page):
+    start(page)
+    page.wait_for_timeout(1500)
+    box = page.locator("[data-chart='perplexity'] .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 90, steps=5)
+    page.mouse.up()
+    zoom = "Array.from(document.querySelector(\"[data-chart='perplexity'] .sl-plot\").layout.xaxis.range)"
+    page.wait_for_timeout(300)
+    chosen, read = page.evaluate(zoom), tokens(page)
+    page.wait_for_timeout(4500)
+    assert tokens(page)[1] > read[1]
+    assert page.evaluate(zoom) == chosen
+    assert chosen[0] > 0
+    page.click(STOP)
+
+
+def test_keys_work_on_the_page_and_are_left_alone_in_a_field(page):
+    page.locator("body").press("Space")
+    expect(page.locator(".sl-badge")).to_have_text("Live", timeout=20_000)
+    page.get_by_label("Seed").press("s")
+    page.wait_for_timeout(300)
+    expect(page.locator(".sl-badge")).to_have_text("Live")
+    page.get_by_label("Seed").blur()
+    page.locator("body").press("s")
+    expect(page.locator(".sl-badge")).to_have_text("Finished")
+
+
+def test_a_bad_seed_gets_our_words_and_the_page_can_start_again(page):
+    page.evaluate("document.querySelector('#settings input[aria-label=\"Seed\"]').removeAttribute('max')")
+    page.get_by_label("Seed").fill("123456")
+    page.click(START)
+    expect(page.get_by_text("seed must be from 0 to 9,999")).to_be_visible(timeout=20_000)
+    expect(page.locator(START)).to_have_text("Start")
+    expect(page.locator(START)).to_be_enabled()
+
+
+def test_nothing_moves_when_a_run_begins(page):
+    heights = "[...document.querySelectorAll('.sl-lane, .sl-card, .sl-source, .sl-transport')].map(e => Math.round(e.getBoundingClientRect().top))"
+    before = page.evaluate(heights)
+    start(page)
+    page.wait_for_timeout(1500)
+    assert page.evaluate(heights) == before
+    page.click(STOP)
+
+
+def test_a_phone_shows_it_all_without_scrolling_sideways(visit, address):
+    visit.page.set_viewport_size({"width": 375, "height": 800})
+    visit.page.goto(address)
+    visit.page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 375

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from comparisons import panels
+from comparisons.texts import ENGLISH
+
+MARKUP = "<b>${page}</b>{{value}}<script>alert(1)</script>"
+
+
+def lane(**changes) -> dict:
+    curve = [[n, 4.0, n * 1000, 0.5, 0.0] for n in range(32, 257, 32)]
+    return {
+        "label": "dense", "kind": "dense", "sinks": 0, "recent": 0, "tokens": 256, "status": "reading",
+        "reason": None, "message": "", "kv_bytes": 256_000, "kv_allocated_bytes": 256_000, "cache_tokens": 256,
+        "seconds": 1.0, "tokens_per_second": 100.0, "ms_per_token": 0.5, "perplexity": 4.0, "perplexity_total": 4.0,
+        "curve": {"from": 0, "points": curve}, "text": {"from": 0, "pieces": [["Hello", None], [" you", 0.5]]},
+        "answers": {"from": 0, "items": []}, "events": [], **changes,
+    }  # fmt: skip
+
+
+def frame(**changes) -> dict:
+    header = {
+        "model": "m", "context": 256, "seed": 0, "kv_budget_bytes": 10**6, "bytes_per_token": 1000, "window": 256,
+        "stride": 32, "lanes": ["dense"], "settings": {}, "versions": {}, "recorded_at": "2026-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    return {
+        "version": 1, "run": "r", "seq": 0, "seconds": 1.0, "state": "running", "recorded": False, "header": header,
+        "rss_bytes": 10**8, "rss": {"from": 0, "points": [[0, 10**8, 0.0]]}, "lanes": [lane()], **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def scripts(visit):
+    """The panel's own functions, in a page without the app."""
+    visit.page.set_content("<body></body>")
+    text = panels.script(ENGLISH, plotly_url="").rsplit("mount(element", 1)[0]
+    visit.page.add_script_tag(content=text)
+    return visit.page
+
+
+def sentence(scripts, **changes) -> str:
+    return scripts.evaluate("lane => { const made = newLane(); mergeLane(made, lane); return verdict(made); }", lane(**changes))
+
+
+LEFT = [{"at": 256, "kind": "training-length", "seconds": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"tokens": 0}, "Has not read anything yet"),
+        ({}, "256 tokens, perplexity 4.0, 0.26 MB"),
+        (
+            {"tokens": 3050, "perplexity": 1830.4, "events": LEFT},
+            "Left its training length at token 256; perplexity 4.0 → 1,830",
+        ),
+        (
+            {"tokens": 3050, "perplexity": 4.4, "events": LEFT},
+            "Past its training length since token 256; perplexity 4.4, was 4.0",
+        ),
+        (
+            {"tokens": 3050, "perplexity": 1830.4, "events": LEFT, "status": "stopped", "reason": "kv-budget"},
+            "Left its training length at token 256; perplexity 4.0 → 1,830. "
+            "Memory budget reached: stopped at token 3,050",
+        ),
+        (
+            {"tokens": 3050, "perplexity": 4.4, "status": "stopped", "reason": "kv-budget"},
+            "Memory budget reached: stopped at token 3,050, perplexity 4.4",
+        ),
+        (
+            {"kind": "sinks", "tokens": 48_201, "perplexity": 4.04, "kv_bytes": 3_100_000},
+            "48,201 tokens, perplexity 4.0, 3.1 MB",
+        ),
+        (
+            {"kind": "window", "perplexity": 90, "events": [{"at": 129, "kind": "first-eviction", "seconds": 1.0}]},
+            "Evicting since token 129; perplexity 4.0 → 90.0",
+        ),
+        ({"status": "failed", "reason": "error", "message": "There was no memory left."}, "There was no memory left."),
+    ],
+)
+def test_the_verdict_follows_from_what_was_measured(scripts, changes, said):
+    assert sentence(scripts, **changes) == said
+
+
+def test_a_thinned_curve_keeps_its_peaks_and_its_ends(scripts):
+    points = [[i, 4 + (i * 7919 % 13) / 13, 0, 0] for i in range(31_250)]
+    points[17_003][1], points[23_456][1] = 900, 0.1
+    drawn = scripts.evaluate("points => thin(points, 1, 1000)", points)
+    assert len(drawn) <= 1000
+    assert drawn[-1] == points[-1] and points[17_003] in drawn and points[23_456] in drawn
+    assert [x for x, *_ in drawn] == sorted({x for x, *_ in drawn})
+
+
+def test_a_short_or_patchy_curve_is_drawn_as_it_is(scripts):
+    assert scripts.evaluate("thin([], 1, 1000)") == []
+    assert scripts.evaluate("thin([[1, 2], undefined, [3, null], [4, 5]], 1, 1000)") == [[1, 2], [4, 5]]
+
+
+def test_frames_that_overlap_or_get_lost_or_come_twice_make_one_history(scripts):
+    def tail(seq: int, start: int, end: int) -> dict:
+        curve = {"from": start, "points": [[i, 4.0, 0, 0, 0] for i in range(start, end)]}
+        text = {"from": start, "pieces": [[str(i), 1.0] for i in range(start, end)]}
+        return frame(seq=seq, lanes=[lane(curve=curve, text=text, tokens=end)])
+
+    told = [tail(0, 0, 5), tail(1, 3, 8), tail(1, 3, 8), tail(3, 6, 12), tail(2, 5, 9), tail(4, 20, 24)]
+    history = scripts.evaluate("told => told.reduce(mergeFrame, newHistory(told[0]))", told)
+    points = history["lanes"][0]["curve"]
+    assert [p and p[0] for p in points] == [*range(12), *[None] * 8, *range(20, 24)]
+    assert history["lanes"][0]["textFrom"] == 20
+    assert [text for text, _ in history["lanes"][0]["text"]] == ["20", "21", "22", "23"]
+
+
+def test_text_with_markup_is_shown_as_it_was_written(scripts):
+    pieces = [[MARKUP, 3.0], ["&amp;", None]]
+    scripts.evaluate(
+        """lane => { const pane = document.createElement('div'); document.body.append(pane);
+            const made = newLane(); mergeLane(made, lane); drawText(textPane(pane), made); }""",
+        lane(text={"from": 0, "pieces": pieces}),
+    )
+    assert scripts.locator("body > div").text_content() == f"{MARKUP}&amp;"
+    assert scripts.locator("body > div b, body > div script").count() == 0
+
+
+def test_a_pane_that_reads_for_hours_holds_a_bounded_number_of_tokens(scripts):
+    spans = scripts.evaluate(
+        """lane => { const pane = document.createElement('div'); document.body.append(pane);
+            const made = newLane(); const state = textPane(pane);
+            for (let from = 0; from < 20000; from += 100) {
+                const pieces = Array.from({length: 100}, (_, i) => [i % 20 ? ' x' : '\\n', 1]);
+                mergeLane(made, {...lane, text: {from, pieces}}); drawText(state, made);
+            }
+            return [pane.children.length, state.from + state.count, pane.lastChild.dataset.index]; }""",
+        lane(),
+    )
+    assert spans[0] <= 600 and spans[1:] == [20_000, "19999"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (4.04, "4.0"), (1830.4, "1,830"), (2.34e8, "2.3 × 10⁸"), (9.9e12, "9.9 × 10¹²")],
+)
+def test_perplexities_are_written_so_that_they_can_be_read(scripts, value, shown):
+    assert scripts.evaluate("value => perplexityText(value)", value) == shown
+
+
+def test_the_strip_says_what_is_held_and_where(scripts):
+    sinks = {"kind": "sinks", "sinks": 4, "recent": 124, "cache_tokens": 128, "tokens": 1000}
+    asked = {0: "a sink", 3: "a sink", 4: "evicted", 875: "evicted", 876: "position 4", 999: "position 127", 1000: "not read"}
+    for index, words in asked.items():
+        assert words in scripts.evaluate("([lane, index]) => placeText(lane, index)", [sinks, index])
+
+
+def test_a_payload_carries_markup_without_becoming_any(scripts):
+    text = panels.payload(frame(lanes=[lane(text={"from": 0, "pieces": [[MARKUP, 1.0]]})]))
+    assert "<" not in text
+    assert json.loads(text)["lanes"][0]["text"]["pieces"][0][0] == MARKUP
+    assert scripts.evaluate("text => JSON.parse(text).lanes[0].text.pieces[0][0]", text) == MARKUP

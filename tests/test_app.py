@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from tests import speaking
+from tests.serving import command, served
+
+GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny"
+    speaking.loaded().model.save_pretrained(path)
+    speaking.tokenizer().save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def app(folder) -> Iterator[tuple[str, psutil.Process]]:
+    with served(str(folder)) as (address, process):
+        yield address, psutil.Process(process.pid)
+
+
+@pytest.fixture
+def client(app) -> Client:
+    return Client(app[0], verbose=False, analytics_enabled=False)
+
+
+def frames_of(job) -> list[dict]:
+    return [json.loads(text) for text in job.outputs()]
+
+
+def test_a_run_reads_until_its_dense_lane_is_full_and_stops_with_its_visitor(app, client):
+    job = client.submit(*GOOD.values(), api_name="/start")
+    deadline = time.monotonic() + 60
+    while not (frames := frames_of(job)) or frames[-1]["lanes"][0]["status"] != "stopped":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    dense, sinks = frames[-1]["lanes"]
+    assert dense["reason"] == "kv-budget" and dense["kv_bytes"] <= 1_000_000
+    assert (sinks["sinks"], sinks["recent"], sinks["cache_tokens"]) == (4, 28, 32)
+    assert frames[0]["header"]["seed"] == 3
+    busy = app[1].num_threads()
+    job.cancel()
+    speaking.wait_until(lambda: app[1].num_threads() < busy, seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("sinks", 9, "from 0 to 8"),
+        ("sinks", 2.5, "whole number"),
+        ("sinks", True, "whole number"),
+        ("recent", 15, "from 16 to"),
+        ("recent", "many", "whole number"),
+        ("recent", None, "whole number"),
+        ("budget_mb", 0, "from 1 to"),
+        ("budget_mb", 1e300, "from 1 to"),
+        ("budget_mb", [32], "whole number"),
+        ("pace", -1, "from 0 to"),
+        ("pace", {"a": 1}, "whole number"),
+        ("seed", 10_000, "from 0 to 9,999"),
+    ],
+)
+def test_bad_values_through_the_api_get_our_words(client, name, value, words):
+    with pytest.raises(AppError, match=words):
+        client.predict(*{**GOOD, name: value}.values(), api_name="/start")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_what_only_javascript_calls_numbers_gets_our_words_too(app, value):
+    calls = f"{app[0]}gradio_api/call/start"
+    asked = httpx.post(calls, content=f'{{"data": [{value}, 28, 1, 0, 0]}}', headers={"content-type": "application/json"})
+    said = httpx.get(f"{calls}/{asked.json()['event_id']}", timeout=30).text
+    assert "event: error" in said and "sinks must be a whole number" in said
+
+
+@pytest.mark.parametrize("request_", [None, "stop", {}, {"run": "x", "action": "stop"}, {"run": {}, "action": []}])
+def test_a_command_without_a_run_of_its_own_does_nothing(app, request_):
+    config = httpx.get(f"{app[0]}config").json()
+    panel = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "panel")
+    body = {"data": [request_], "fn_name": "control", "component_id": panel, "session_hash": "nobody"}
+    answer = httpx.post(f"{app[0]}gradio_api/component_server/", json=body)
+    assert answer.json() is False
+
+
+def test_a_missing_model_is_said_in_one_line_before_anything_is_served(tmp_path):
+    process = command("--model", str(tmp_path / "nowhere"))
+    said = process.communicate(timeout=90)[0].strip()
+    assert process.returncode == 2
+    assert said.startswith("app.py: ") and "nowhere" in said and "\n" not in said
+
+
+def test_a_damaged_model_is_said_in_one_line_before_anything_is_served(folder, tmp_path):
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes()[: 2000 if file.suffix == ".safetensors" else None])
+    process = command("--model", str(tmp_path))
+    said = process.communicate(timeout=90)[0].strip()
+    assert process.returncode == 2
+    assert said.startswith("app.py: ") and "\n" not in said

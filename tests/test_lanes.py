@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import copy
+import math
+import random
+import time
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from comparisons.feeds import PromptFeed, TextFeed
+from comparisons.frames import Frame
+from comparisons.journal import TAIL_POINTS, TAIL_TOKENS
+from comparisons.lanes import Lane, LaneSettings
+from comparisons.prompts import turn
+from streaming.errors import SettingsError, StreamError
+from streaming.generate import Sampling, decode
+from streaming.models import LoadedModel
+from streaming.policies import Policy, open_stream
+from tests.speaking import BYTES_PER_TOKEN, by_rote, ids_of, loaded, tokenizer
+
+POLICIES = ("dense", "sinks:4+28", "window:32", "recompute:16")
+QUIET = {"answers": False, "perplexity_window": 64, "stride": 8}
+
+
+def open_lane(policy: str, *, model: LoadedModel | None = None, feed=None, **settings) -> Lane:
+    model = model or loaded()
+    feed = feed or PromptFeed(model.tokenizer, model.start_token, seed=0)
+    lane = Lane(model, Policy.parse(policy), feed, LaneSettings(**settings), time.monotonic)
+    lane.open()
+    return lane
+
+
+def drive(lane: Lane, most=lambda: 256) -> Lane:
+    while not lane.ended:
+        lane.advance(most())
+    return lane
+
+
+def offline_nats(policy: str, count: int) -> tuple[list[int], np.ndarray]:
+    ids = ids_of(PromptFeed(tokenizer(), 0, seed=0), count)
+    return ids, open_stream(loaded(), Policy.parse(policy)).read(ids).double().numpy()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("chunk", ["1", "7", "256", "any"])
+def test_the_curve_is_that_of_the_whole_text_read_at_once(policy, chunk):
+    count = 100 if policy.startswith("recompute") else 300
+    sizes = random.Random(0)
+    most = {"any": lambda: sizes.randint(1, 90)}.get(chunk, lambda: int(chunk) if chunk != "any" else 0)
+    lane = drive(open_lane(policy, max_tokens=count, **QUIET), most)
+    _, nats = offline_nats(policy, count)
+    points = lane.snapshot(0)["curve"]["points"]
+    assert [token for token, *_ in points] == list(range(8, count + 1, 8))
+    for token, perplexity, *_ in points:
+        assert perplexity == pytest.approx(math.exp(np.nanmean(nats[max(0, token - 64) : token])), rel=1e-4)
+    total = lane.snapshot(0)["perplexity_total"]
+    assert total == pytest.approx(math.exp(np.nanmean(nats)), rel=1e-4)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_memory_curve_is_what_the_cache_holds_token_by_token(policy):
+    lane = drive(open_lane(policy, max_tokens=96, **{**QUIET, "stride": 1}), lambda: 41)
+    points = lane.snapshot(0)["curve"]["points"]
+    stream = open_stream(loaded(), Policy.parse(policy))
+    for place, token in enumerate(ids_of(PromptFeed(tokenizer(), 0, seed=0), 96)):
+        stream.read([token])
+        assert points[place][2] == stream.nbytes
+    frame = lane.snapshot(0)
+    assert (frame["kv_bytes"], frame["cache_tokens"]) == (stream.nbytes, len(stream.held()))
+
+
+def test_points_carry_rising_seconds_and_the_work_of_their_own_stride():
+    lane = drive(open_lane("dense", max_tokens=200, **QUIET), lambda: 50)
+    points = lane.snapshot(0)["curve"]["points"]
+    seconds = [point[4] for point in points]
+    assert seconds == sorted(seconds)
+    assert all(point[3] > 0 for point in points)
+    assert sum(point[3] * 8 for point in points) / 1000 < 1.1 * (seconds[-1] - seconds[0]) + 0.2
+
+
+def test_all_policies_read_the_same_tokens():
+    tails = [drive(open_lane(policy, max_tokens=120)).snapshot(0)["text"] for policy in POLICIES]
+    assert all([p for p, _ in tail["pieces"]] == [p for p, _ in tails[0]["pieces"]] for tail in tails)
+
+
+@pytest.mark.parametrize("most", [1, 7, 256])
+def test_the_memory_budget_is_used_to_the_last_token_that_fits(most):
+    budget = 300 * BYTES_PER_TOKEN + BYTES_PER_TOKEN - 1
+    lane = drive(open_lane("dense", kv_budget_bytes=budget), lambda: most)
+    frame = lane.snapshot(0)
+    assert frame["tokens"] == 300
+    assert frame["tokens"] * BYTES_PER_TOKEN <= budget < (frame["tokens"] + 1) * BYTES_PER_TOKEN
+    assert (frame["status"], frame["reason"], frame["kv_bytes"]) == ("stopped", "kv-budget", 300 * BYTES_PER_TOKEN)
+    assert [(e["kind"], e["at"]) for e in frame["events"][-2:]] == [("kv-budget", 300), ("stopped", 300)]
+    assert lane.advance(5) == 0
+
+
+def test_the_memory_budget_stops_a_window_only_where_the_window_does_not_fit():
+    budget = 100 * BYTES_PER_TOKEN
+    fits = drive(open_lane("sinks:4+96", kv_budget_bytes=budget, max_tokens=400)).snapshot(0)
+    assert (fits["tokens"], fits["reason"], fits["kv_bytes"]) == (400, "tokens", budget)
+    larger = drive(open_lane("sinks:4+97", kv_budget_bytes=budget, max_tokens=400)).snapshot(0)
+    assert (larger["tokens"], larger["reason"]) == (100, "kv-budget")
+    none = drive(open_lane("recompute:16", kv_budget_bytes=budget, max_tokens=150)).snapshot(0)
+    assert (none["tokens"], none["reason"], none["kv_bytes"]) == (150, "tokens", 0)
+
+
+def test_milestones_are_noted_where_they_happen():
+    frame = drive(open_lane("sinks:4+28", max_tokens=90, **QUIET)).snapshot(0)
+    assert [(e["kind"], e["at"]) for e in frame["events"]] == [
+        ("first-eviction", 33),
+        ("training-length", 64),
+        ("stopped", 90),
+    ] or {(e["kind"], e["at"]) for e in frame["events"]} == {
+        ("first-eviction", 33),
+        ("training-length", 64),
+        ("stopped", 90),
+    }
+
+
+def test_a_text_ends_the_lane_at_its_last_token():
+    feed = TextFeed(tokenizer(), 0, "A lantern, a boat and a key. " * 20)
+    frame = drive(open_lane("sinks:4+28", feed=feed)).snapshot(0)
+    assert (frame["status"], frame["reason"]) == ("stopped", "end-of-text")
+    assert frame["tokens"] == len(ids_of(feed, 10**6))
+
+
+def test_text_and_likelihoods_stand_at_their_tokens():
+    lane = drive(open_lane("sinks:4+28", max_tokens=400, **QUIET), lambda: 37)
+    ids, nats = offline_nats("sinks:4+28", 400)
+    text = lane.snapshot(0)["text"]
+    assert text["from"] == 400 - TAIL_TOKENS
+    assert "".join(piece for piece, _ in text["pieces"]) == tokenizer().decode(ids[-TAIL_TOKENS:])
+    assert [nat for _, nat in text["pieces"]] == pytest.approx(nats[-TAIL_TOKENS:], rel=1e-3, abs=1e-3)
+
+
+def test_the_first_token_has_no_likelihood():
+    lane = open_lane("dense", **QUIET)
+    assert lane.snapshot(0)["text"] == {"from": 0, "pieces": []}
+    lane.advance(1)
+    frame = lane.snapshot(0)
+    assert frame["text"] == {"from": 0, "pieces": [("<s>", None)]}
+    assert (frame["perplexity"], frame["perplexity_total"]) == (None, None)
+
+
+@pytest.mark.parametrize("most", [1, 5, 200])
+def test_text_never_shows_parts_of_characters(most):
+    text = "🦔 née 語り部 – ένα μικρό φανάρι 👩‍👩‍👧. " * 20
+    lane = open_lane("sinks:4+28", feed=TextFeed(tokenizer(), 0, text), **QUIET)
+    seen = ""
+    told = 0
+    while not lane.ended:
+        lane.advance(most)
+        tail = lane.snapshot(0)["text"]
+        shown = [piece for piece, _ in tail["pieces"]]
+        assert "\ufffd" not in "".join(shown)
+        seen += "".join(shown[told - tail["from"] :]) if most <= TAIL_TOKENS else ""
+        told = tail["from"] + len(shown)
+    assert text.endswith("".join(shown).removeprefix("<s>"))
+    assert most > TAIL_TOKENS or seen == "<s>" + text
+
+
+def test_snapshots_send_what_is_asked_for_and_at_least_the_end():
+    lane = drive(open_lane("dense", max_tokens=800, **QUIET))
+    assert lane.snapshot(0)["curve"]["from"] == 0
+    assert len(lane.snapshot(0)["curve"]["points"]) == 100
+    late = lane.snapshot(98)["curve"]
+    assert (late["from"], len(late["points"])) == (100 - TAIL_POINTS, TAIL_POINTS)
+    assert lane.snapshot(20)["curve"] == {"from": 20, "points": lane.snapshot(0)["curve"]["points"][20:]}
+
+
+def answers_of(policy: str, **settings) -> list[dict]:
+    """All answers of a run, each as it was when it was done."""
+    lane, done = open_lane(policy, **settings), {}
+    while not lane.ended:
+        lane.advance(256)
+        done |= {a["turn"]: a for a in lane.snapshot(0)["answers"]["items"] if a["done"]}
+    return list(done.values())
+
+
+def test_all_lanes_answer_the_same_turns_and_answering_leaves_no_trace():
+    settings = {"max_tokens": 1500, "perplexity_window": 64, "stride": 8, "answer_tokens": 6}
+    turns = [[a["turn"] for a in answers_of(policy, **settings)] for policy in ("dense", "sinks:4+28")]
+    assert turns[0] == turns[1]
+    assert turns[0][:5] == [0, 3, 6, 9, 12]
+    for policy in ("dense", "sinks:4+28"):
+        talking = drive(open_lane(policy, **settings)).snapshot(0)
+        silent = drive(open_lane(policy, answers=False, **{k: v for k, v in settings.items()})).snapshot(0)
+        assert [p[:3] for p in talking["curve"]["points"]] == pytest.approx(
+            [p[:3] for p in silent["curve"]["points"]], rel=1e-4
+        )
+        assert talking["kv_bytes"] == silent["kv_bytes"]
+
+
+def test_an_answer_is_the_greedy_continuation_of_the_stream_there():
+    answer = answers_of("sinks:4+28", max_tokens=400, answer_tokens=9)[1]
+    asked = turn(0, 3)
+    assert (answer["turn"], answer["prompt"], answer["reference"]) == (3, asked.prompt, asked.reply)
+    assert answer["expected"] == asked.answer
+    ids = ids_of(PromptFeed(tokenizer(), 0, seed=0), answer["at"])
+    assert tokenizer().decode(ids).endswith(asked.prompt_text)
+    stream = open_stream(loaded(), Policy.parse("sinks:4+28"))
+    stream.read(ids)
+    said = list(decode(stream, sampling=Sampling(), max_tokens=9, stop=(1,)))
+    assert answer["answer"] == tokenizer().decode(said).partition("\n")[0].strip()
+
+
+def test_an_answer_ends_with_its_line():
+    model = by_rote(":", " a", "b", "\n", "never")
+    answer = next(iter(answers_of("dense", model=model, max_tokens=120)))
+    assert (answer["answer"], answer["done"]) == ("ab", True)
+
+
+def test_an_answer_grows_step_by_step_and_ends_at_its_length():
+    lane = open_lane("dense", answer_tokens=5)
+    while not lane.answering:
+        lane.advance(256)
+    tokens, shown = lane.snapshot(0)["tokens"], []
+    while lane.answering:
+        assert lane.advance(256) == 0
+        frame = lane.snapshot(0)
+        assert frame["tokens"] == tokens
+        shown.append((frame["answers"]["items"][-1]["answer"], frame["answers"]["items"][-1]["done"]))
+    assert [done for _, done in shown] == [False] * 5 + [True]
+    assert lane.snapshot(0)["status"] == "answering"
+    lane.advance(1)
+    assert lane.snapshot(0)["status"] == "reading"
+
+
+def test_answers_get_rarer_as_the_stream_grows():
+    feed = list(islice(PromptFeed(tokenizer(), None, seed=0), 1300))
+    lane = open_lane("window:32", feed=feed, answer_tokens=1, answer_every=2)
+    turns = []
+    while not lane.ended:
+        lane.advance(4096)
+        if lane.answering:
+            turns.append(lane.snapshot(0)["answers"]["items"][-1]["turn"])
+            while lane.answering:
+                lane.advance(1)
+    assert turns[:16] == list(range(0, 32, 2))
+    assert turns[16:24] == list(range(32, 64, 4))
+    assert turns[24:32] == list(range(64, 128, 8))
+    assert len(turns) == 16 + 8 + 8 + 8 + 8 + 5
+
+
+def test_no_answer_where_the_budget_has_ended_the_lane():
+    ids = ids_of(PromptFeed(tokenizer(), 0, seed=0), 10**4)
+    at = answers_of("dense", max_tokens=400)[1]["at"]
+    lane = drive(open_lane("dense", max_tokens=at))
+    assert lane.snapshot(0)["tokens"] == at < len(ids)
+    assert [a["turn"] for a in lane.snapshot(0)["answers"]["items"]] == [0]
+
+
+def test_an_answer_is_never_longer_than_the_memory_that_is_left():
+    at = answers_of("dense", max_tokens=400)[1]["at"]
+    lane = open_lane("dense", kv_budget_bytes=(at + 2) * BYTES_PER_TOKEN)
+    while lane.journal.tokens < at:
+        lane.advance(256)
+    steps = 0
+    while lane.answering:
+        lane.advance(1)
+        steps += 1
+    assert steps == 3  # two tokens, and the end
+
+
+def test_a_model_that_gives_no_number_is_an_error_in_words():
+    broken = copy.deepcopy(loaded().model)
+    with torch.no_grad():
+        broken.lm_head.weight.fill_(math.nan)
+    model = LoadedModel(name="broken", model=broken, tokenizer=tokenizer(), context=64, start_token=0)
+    lane = open_lane("dense", model=model)
+    with pytest.raises(StreamError, match="NaN"):
+        lane.advance(10)
+
+
+def test_a_closed_lane_keeps_its_measurements():
+    lane = open_lane("dense", **QUIET)
+    lane.advance(64)
+    before: Frame = lane.snapshot(0)
+    lane.close()
+    lane.close()
+    after = lane.snapshot(0)
+    assert (after["tokens"], after["curve"], after["kv_bytes"]) == (64, before["curve"], before["kv_bytes"])
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"kv_budget_bytes": 10},
+        {"max_tokens": 0},
+        {"chunk": 1.5},
+        {"stride": True},
+        {"perplexity_window": "64"},
+        {"answers": 1},
+        {"answer_every": 0},
+        {"answer_tokens": math.nan},
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(setting):
+    with pytest.raises(SettingsError, match=next(iter(setting))):
+        LaneSettings(**setting)

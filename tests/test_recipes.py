@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from streaming.errors import SettingsError
+from streaming.recipes import RECIPES
+from streaming.tokens import Mix
+
+SINK, VANILLA = RECIPES["sink"], RECIPES["vanilla"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"rows": -1}, "rows must be at least 1"),
+        ({"cost_from": 1.5}, "cost_from is a share"),
+        ({"texts_last": float("nan")}, "texts_last is a share"),
+        ({"context": 4}, "context must be at least"),
+        ({"width": 100, "heads": 3}, "even number of dimensions"),
+        ({"last_rate": 1.0}, "last_rate must be"),
+        ({"attention_cost": -0.1}, "must not be negative"),
+        ({"seed": -1}, "seed must not be negative"),
+        ({"start": False}, "needs the start token"),
+    ],
+)
+def test_settings_out_of_range_are_refused_with_the_remedy(changes, remedy):
+    with pytest.raises(SettingsError, match=remedy):
+        replace(SINK, **changes)
+
+
+@pytest.mark.parametrize("changes", [{"vocabulary": 256}, {"vocabulary": 70_000}, {"stream_tokens": 10}])
+def test_a_mix_out_of_range_is_refused(changes):
+    with pytest.raises(SettingsError, match=next(iter(changes))):
+        Mix(**changes)
+
+
+def test_vanilla_is_sink_without_token_and_cost():
+    assert replace(SINK, name="vanilla", start=False, attention_cost=0.0) == VANILLA
+
+
+def test_the_cost_comes_after_plain_training_and_stays():
+    begin = int(SINK.cost_from * SINK.steps)
+    assert SINK.cost_weight(begin) == 0
+    assert SINK.cost_weight(begin + SINK.cost_ramp_steps // 2) == pytest.approx(SINK.attention_cost / 2)
+    full = range(begin + SINK.cost_ramp_steps, SINK.steps)
+    assert {SINK.cost_weight(step) for step in full} == {SINK.attention_cost}
+    assert not any(VANILLA.cost_weight(step) for step in range(VANILLA.steps))
+
+
+def test_the_learning_rate_warms_up_holds_and_decays():
+    rates = [SINK.learning_rate(step) for step in range(SINK.steps)]
+    hold = rates[SINK.warm_up_steps : int(SINK.decay_from * SINK.steps)]
+    assert min(hold) == max(rates) == SINK.peak_rate
+    assert rates[: SINK.warm_up_steps] == sorted(rates[: SINK.warm_up_steps])
+    assert rates[-1] == pytest.approx(SINK.last_rate, rel=0.02)
