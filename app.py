@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it when it is imported
 
 import gradio as gr
 
 from comparisons import panels, recordings
-from comparisons.forms import Form
+from comparisons.forms import MORE_LANES, PRESETS, Form
 from comparisons.limits import limits
 from comparisons.sessions import Sessions
-from comparisons.static import plotly_file
+from comparisons.static import StaticFile, plotly_file
 from comparisons.texts import ENGLISH, Texts
 from streaming import models
 from streaming.errors import SettingsError, StreamingError
@@ -25,7 +27,14 @@ from streaming.models import LoadedModel
 FIRST_PAINT = Path(__file__).resolve().parent / "assets" / "recordings" / "first-paint.json"
 MOST_RUNS = 4
 MOST_WAITING = 32
-ENDED = "() => { document.dispatchEvent(new Event('sl-ended')); }"
+FIELDS = tuple(Form().values())
+RUNNING = {"preprocess": False, "show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": MOST_RUNS}
+PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+FAILED = "() => { document.dispatchEvent(new Event('sl-failed')); }"
+LINK = """(...values) => {
+    const names = %s;
+    document.dispatchEvent(new CustomEvent("sl-link", { detail: values.map((value, i) => [names[i], value]) }));
+}""" % json.dumps(FIELDS)
 
 
 def build(loaded: LoadedModel, words: Texts, *, plotly_url: str, first_paint: str | None = None) -> gr.Blocks:
@@ -43,12 +52,13 @@ def build(loaded: LoadedModel, words: Texts, *, plotly_url: str, first_paint: st
         return sessions.control(request)
 
     def start(
-        sinks: object, recent: object, budget_mb: object, pace: object, seed: object, request: gr.Request
-    ) -> Iterator[str]:
+        sinks: object, recent: object, budget_mb: object, pace: object, seed: object, lanes: object, positions: object,
+        request: gr.Request,
+    ) -> Iterator[str]:  # fmt: skip
         """Read one endless text with a dense cache and with StreamingLLM, side by side."""
+        given = (sinks, recent, budget_mb, pace, seed, lanes, positions)
         try:
-            form = Form(sinks=sinks, recent=recent, budget_mb=budget_mb, pace=pace, seed=seed)
-            settings = form.settings()
+            settings = Form(**dict(zip(FIELDS, given, strict=True))).settings()
         except SettingsError as error:
             raise gr.Error(str(error), print_exception=False) from None
         for frame in sessions.frames(request.session_hash or "", settings):
@@ -57,29 +67,52 @@ def build(loaded: LoadedModel, words: Texts, *, plotly_url: str, first_paint: st
     with gr.Blocks(title=words.title, analytics_enabled=False, fill_width=True) as page:
         with panels.live_panel(words, plotly_url, control, first_paint) as panel:
             inputs = _inputs(words)
-        started = panel.start(
-            start, inputs, panel, api_name="start", preprocess=False, show_progress="hidden",
-            trigger_mode="multiple", concurrency_limit=MOST_RUNS,
-        )  # fmt: skip
-        started.then(None, js=ENDED)
+        run = {"fn": start, "inputs": inputs, "outputs": panel, "concurrency_id": "runs", **RUNNING}
+        chosen = panel.preset(_preset, None, inputs, **PRIVATE)
+        for started in (panel.start(**run, api_name="start"), chosen.success(**run, api_visibility="private")):
+            started.failure(None, js=FAILED)
+        chosen.failure(None, js=FAILED)
+        panel.link(None, inputs, None, js=LINK)
+        page.load(_restore, None, inputs, **PRIVATE)
     return page
 
 
 def _inputs(words: Texts) -> list[gr.components.Component]:
-    """The form, one component per field, in the order of `start`."""
+    """The form, one component per field, in the order of its fields."""
     form, ranges = Form(), limits(Form)
 
     def slider(name: str, label: str, step: int) -> gr.Slider:
         return gr.Slider(ranges[name].min, ranges[name].max, getattr(form, name), step=step, label=label)
 
     with gr.Row(elem_id="settings"):
-        return [
+        first = [
             slider("sinks", words.sinks, 1),
             slider("recent", words.recent, 4),
             slider("budget_mb", words.budget, 1),
             gr.Dropdown([(name, int(pace)) for pace, name in words.paces.items()], value=form.pace, label=words.pace),
             gr.Number(form.seed, precision=0, minimum=0, maximum=9999, label=words.seed),
         ]
+    with gr.Row(elem_id="more"):
+        more = [(words.lane_names[kind], kind) for kind in MORE_LANES]
+        positions = [(name, value) for value, name in words.positions.items()]
+        return [
+            *first,
+            gr.CheckboxGroup(more, value=list(form.lanes), label=words.more_lanes),
+            gr.Radio(positions, value=form.positions, label=words.sink_positions),
+        ]
+
+
+def _preset(event: gr.EventData) -> list[Any]:
+    """The values of the preset that the visitor chose."""
+    form = PRESETS.get(str(event._data.get("name")))
+    if form is None:
+        raise gr.Error(f"There is no such preset; there are {', '.join(PRESETS)}.", print_exception=False)
+    return list(form.values().values())
+
+
+def _restore(request: gr.Request) -> list[Any]:
+    """The values of the link that the visitor came by."""
+    return list(Form.of_query(request.query_params).values().values())
 
 
 def first_paint() -> str | None:
@@ -89,7 +122,7 @@ def first_paint() -> str | None:
     return panels.payload(recordings.overview(recordings.load(FIRST_PAINT)))
 
 
-def serve(page: gr.Blocks, plotly: object, *, host: str | None, port: int | None) -> None:
+def serve(page: gr.Blocks, plotly: StaticFile, *, host: str | None, port: int | None) -> None:
     """Serve until interrupted. Without a host and a port, gradio's environment variables decide."""
     page.queue(api_open=False, max_size=MOST_WAITING).launch(
         server_name=host,

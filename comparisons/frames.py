@@ -10,7 +10,7 @@ of the lane's own work; nll nats; perplexity is exp of a mean nll.
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, TypedDict
 
 __all__ = [
     "FRAME_VERSION",
@@ -124,7 +124,11 @@ class Header(TypedDict):
     recorded_at: str
 
 
-class Frame(TypedDict):
+class _Headed(TypedDict, total=False):
+    header: Header
+
+
+class Frame(_Headed):
     """One moment of a run; `seq` 0 alone carries the header, the last frame is "finished"."""
 
     version: int
@@ -133,7 +137,6 @@ class Frame(TypedDict):
     seconds: float
     state: RunState
     recorded: bool
-    header: NotRequired[Header]
     rss_bytes: int
     rss: RssTail
     lanes: list[LaneFrame]

@@ -164,7 +164,7 @@ class Journal:
             done += step
             if (read.first + done) % self._stride == 0:
                 self._add_point(read, done)
-        for kind, at in self._milestones.items():
+        for kind, at in sorted(self._milestones.items(), key=lambda milestone: milestone[1]):
             if read.first < at <= read.first + read.count:
                 self._note(kind, at, read.seconds_at(at - read.first))
 

@@ -20,7 +20,10 @@ from comparisons.texts import Texts
 __all__ = ["head", "live_panel", "payload", "script", "theme"]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "panels"
-SCRIPTS = ("words", "history", "thin", "verdict", "text", "answers", "strip", "lanes", "charts", "controls", "panel")
+SCRIPTS = (
+    "words", "history", "thin", "verdict", "text", "answers", "strip", "lanes", "charts", "downloads", "questions",
+    "controls", "panel",
+)  # fmt: skip
 SHELL = '<div data-place="top"></div>@children<div data-place="rest"></div>'
 FONT = "Source Sans Pro"
 
@@ -34,7 +37,7 @@ def payload(frame: Frame) -> str:
 def live_panel(words: Texts, plotly_url: str, control: Callable[[Any], bool], value: str | None = None) -> gr.HTML:
     """The live panel; components made inside its `with` stand between the header and the lanes.
 
-    It triggers "start", and calls `control({"run": id, "action": "pause" | "resume" | "stop"})`.
+    It triggers "start", "preset" (with a name) and "link", and calls `control({"run": id, "action": "pause" | "resume" | "stop"})`.
 
     Args:
         words: the language.

@@ -20,7 +20,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 import torch
 import transformers
@@ -158,13 +158,14 @@ class Run:
             raise StreamError("This run has ended: make a new one.")
         if self._started_at is not None:
             return
-        self._started_at = datetime.now(UTC)
+        self._started_at = datetime.now(timezone.utc)
         for lane in self._lanes:
             self._open(lane)
         self._clock.go()
         self._going.set()
         for lane in self._lanes:
-            self._threads.append(threading.Thread(target=self._work, args=(lane,), daemon=True))
+            name = f"{self.id} {lane.label}"
+            self._threads.append(threading.Thread(target=self._work, args=(lane,), name=name, daemon=True))
             self._threads[-1].start()
 
     def pause(self) -> None:

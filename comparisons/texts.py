@@ -14,6 +14,22 @@ __all__ = ["ENGLISH", "TEXTS", "Texts"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Preset:
+    """A preset's name, and what to watch in it; no outcome is promised, it is there to be seen."""
+
+    name: str
+    watch: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """A question that people ask; the answer names what the page measures (`{held}`, `{tokens}`, …)."""
+
+    ask: str
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Texts:
     """The words of the page in one language, named by where they stand."""
 
@@ -44,6 +60,13 @@ class Texts:
     pace: str
     paces: Mapping[str, str]
     seed: str
+    more: str
+    more_lanes: str
+    sink_positions: str
+    positions: Mapping[str, str]
+    presets_label: str
+    presets: Mapping[str, Preset]
+    link_copied: str
 
     recorded: str
     states: Mapping[str, str]
@@ -94,6 +117,10 @@ class Texts:
     event_training: str
     events: Mapping[str, str]
 
+    download: str
+    questions_title: str
+    questions: tuple[Question, ...]
+
     key_help: Mapping[str, str]
 
     def as_json(self) -> dict[str, object]:
@@ -105,7 +132,7 @@ ENGLISH = Texts(
     language="en",
     locale="en-GB",
     title="StreamingLLM, side by side",
-    headline="One model reads an endless text, twice.",
+    headline="One model reads an endless text, twice",
     lead="On the left it remembers every token; on the right, only the first few and the latest ones. "
     "Watch both as the text outgrows what the model was trained on.",
     copy_link="Copy link",
@@ -133,6 +160,34 @@ ENGLISH = Texts(
         "0": "As fast as it can",
     },
     seed="Seed",
+    more="More settings",
+    more_lanes="More lanes, at the same number of tokens",
+    sink_positions="Where the sinks stand",
+    positions={"cache": "in the cache, as StreamingLLM has it", "text": "in the text, the control"},
+    presets_label="Try",
+    presets={
+        "collapse": Preset(
+            name="Past the training length",
+            watch="Watch the tint of the left text, and both perplexities, around the marked training length.",
+        ),
+        "million": Preset(
+            name="As far as it goes",
+            watch="No pace is set: watch the memory of both lanes, and how long the right one goes on.",
+        ),
+        "no_sinks": Preset(
+            name="Without sinks",
+            watch="The third lane has the same budget without sinks: watch it at its first eviction.",
+        ),
+        "text_positions": Preset(
+            name="Original positions",
+            watch="Here the sinks keep their distance in the text: watch the right lane’s perplexity as it grows.",
+        ),
+        "recall": Preset(
+            name="What it forgets",
+            watch="Watch the answers: facts told before the cache’s first recent token are gone for the right lane.",
+        ),
+    },
+    link_copied="Link copied",
     recorded="Recorded run",
     states={"running": "Live", "paused": "Paused", "finished": "Finished"},
     source_recorded="Model “{model}”, seed {seed}, {seconds} s on {date}. Press Start to run it here and now.",
@@ -209,6 +264,43 @@ ENGLISH = Texts(
         "kv-budget": "{lane}: memory budget",
         "failed": "{lane}: failed",
     },
+    download="Download",
+    questions_title="Questions people ask",
+    questions=(
+        Question(
+            ask="Does StreamingLLM extend the context?",
+            answer="No. A token sees what the cache holds, here {held} tokens, whether {tokens} tokens have been read or "
+            "a million. What it extends is how long a model can go on.",
+        ),
+        Question(
+            ask="Does it remember?",
+            answer="Within its cache, yes: {sinks} first tokens and the {recent} latest. {evicted} tokens of this run have "
+            "been evicted; a question about them can only be answered by chance. Compare the answers with the reference.",
+        ),
+        Question(
+            ask="Why keep the first tokens at all?",
+            answer="Attention has to go somewhere, and models learn to leave it on the first tokens when nothing else "
+            "fits. Take them away and the rest gets attention that it never had in training: set the sinks to 0, "
+            "or try “Without sinks”, and see what this model does.",
+        ),
+        Question(
+            ask="How do positions work?",
+            answer="They are counted inside the cache. With {sinks} sinks and {recent} recent tokens no token ever stands "
+            "further than position {last_position}, which this model met in its training on {context} tokens. "
+            "Move over the cache strips to see each token’s place.",
+        ),
+        Question(
+            ask="What is the “22 times faster” that one reads about?",
+            answer="The paper’s figure is against recomputing the whole window for every token, not against a dense "
+            "cache. Add the lane “Window, recomputed” to measure it on this machine: time per token is one of the curves.",
+        ),
+        Question(
+            ask="What do perplexity and the tint mean?",
+            answer="For each token the lane says how likely it found it before seeing it. The tint is that surprise, "
+            "token by token; perplexity is its average over the last {window} tokens, as the number of equally "
+            "likely choices that would surprise as much.",
+        ),
+    ),
     key_help={
         "Space": "start, pause, resume",
         "S": "stop",

@@ -274,9 +274,7 @@ def _attend(
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     if softcap is None:
         causal = mask is None and query.shape[-2] > 1
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, scale=scale, is_causal=causal
-        )
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, is_causal=causal)
     scores = softcap * torch.tanh(query @ key.transpose(-1, -2) * scale / softcap)
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
@@ -294,9 +292,7 @@ def _two_queries(
     batch, heads, count, dim = to_recent.shape
     block, sinks = plan.block or count, plan.sinks
     blocks, width = count // block, key.shape[-2] - sinks - count + block
-    query = (
-        torch.cat([to_recent, to_sinks], dim=-1).unflatten(2, (blocks, block)).transpose(1, 2).flatten(0, 1)
-    )
+    query = torch.cat([to_recent, to_sinks], dim=-1).unflatten(2, (blocks, block)).transpose(1, 2).flatten(0, 1)
     keys = key.new_zeros(batch, blocks, key.shape[1], sinks + width, 2 * dim)
     values = value.new_zeros(keys.shape)
     keys[..., sinks:, :dim] = key[:, :, sinks:].unfold(2, width, block).permute(0, 2, 1, 4, 3)

@@ -177,9 +177,7 @@ class StreamLayer(CacheLayerMixin):
         """Bytes of the tensors that hold them."""
         if not self.is_initialized:
             return 0
-        return sum(
-            x.numel() * x.element_size() for x in (self.keys, self.values, self.sink_keys, self.sink_values)
-        )
+        return sum(x.numel() * x.element_size() for x in (self.keys, self.values, self.sink_keys, self.sink_values))
 
     def get_seq_length(self) -> int:
         """Tokens held."""
@@ -230,9 +228,7 @@ class StreamCache(Cache):
         self.tokens += count
         return range(first - self._base, first - self._base + count)
 
-    def _placing(
-        self, rotary: Rotary | None, places: list[int], device: torch.device | None
-    ) -> Rotation | None:
+    def _placing(self, rotary: Rotary | None, places: list[int], device: torch.device | None) -> Rotation | None:
         if len(set(places)) == 1:
             places = places[:1]
         if places == [0] or not self.window.sinks:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -31,7 +32,7 @@ __all__ = [
     "attn_implementation",
     "check",
     "context",
-    "new_cache_rotaries",
+    "rotaries",
     "of",
     "plan",
     "prepare",
@@ -153,9 +154,7 @@ def of(config: PreTrainedConfig) -> Family:
     if model_type == "falcon" and config.alibi:
         return FAMILIES["falcon_alibi"]
     if model_type not in FAMILIES:
-        why = (
-            "it has an encoder" if getattr(config, "is_encoder_decoder", False) else _WHY_NOT.get(model_type)
-        )
+        why = "it has an encoder" if getattr(config, "is_encoder_decoder", False) else _WHY_NOT.get(model_type)
         raise ModelUnsupported(
             f"Models of type {model_type!r} cannot be streamed: {why or 'it has not been checked to be exact'}. "
             f"Supported types: {', '.join(sorted(t for t in FAMILIES if t != 'falcon_alibi'))}."
@@ -202,25 +201,37 @@ def start_token(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) ->
     return ids[0] if len(ids) > 1 and ids[0] in starts else None
 
 
-# ---------------------------------------------------------------------------------------------------- preparation
+# ----------------------------------------------------------------------------------------------------- preparation
 
 
-def prepare(model: PreTrainedModel) -> None:
-    """Make a freshly loaded model ready: pin what depends on the length, and reach what only a hook can reach.
+def prepare(model: PreTrainedModel) -> Callable[[], None]:
+    """Make a model ready: select our attention, pin what depends on the length, hook what only a hook can reach.
+
+    Outside of a `streaming.attention.reading` the model computes what it did before, but for the pin.
+
+    Returns:
+        A function that undoes all of it.
 
     Raises:
-        ModelUnsupported: the model was not loaded with the attention that its family needs.
+        ModelUnsupported: the configuration cannot be streamed exactly.
     """
-    family, config = of(model.config), model.config
-    if family.way == "interface" and config._attn_implementation != attention.IMPLEMENTATION:
-        raise ModelUnsupported(
-            f"The model runs {config._attn_implementation!r} attention: load it with streaming.models.load, or with "
-            f"attn_implementation={attention.IMPLEMENTATION!r}."
-        )
-    if family.way != "bias" and _rope_types(config) & _LENGTH_DEPENDENT_ROPES:
-        _pin_rope(model.base_model.rotary_emb, config)
-    if family.way == "bias":
-        _install_bias_hooks(model)
+    check(model.config)
+    undo = ExitStack()
+    if of(model.config).way == "interface":
+        _select_attention(model, undo)
+    if of(model.config).way != "bias" and _rope_types(model.config) & _LENGTH_DEPENDENT_ROPES:
+        _pin_rope(model.base_model.rotary_emb, model.config, undo)
+    if of(model.config).way == "bias":
+        _install_bias_hooks(model, undo)
+    return undo.close
+
+
+def _select_attention(model: PreTrainedModel, undo: ExitStack) -> None:
+    before = model.config._attn_implementation
+    if before != attention.IMPLEMENTATION:
+        attention.register()
+        model.set_attn_implementation(attention.IMPLEMENTATION)
+        undo.callback(model.set_attn_implementation, before)
 
 
 def _rope_types(config: PreTrainedConfig) -> set[str]:
@@ -234,25 +245,27 @@ def _plain_length(config: PreTrainedConfig) -> int:
     return parameters.get("original_max_position_embeddings") or config.max_position_embeddings
 
 
-def _pin_rope(embedding: nn.Module, config: PreTrainedConfig) -> None:
+def _pin_rope(embedding: nn.Module, config: PreTrainedConfig, undo: ExitStack) -> None:
     """Freeze frequencies that would change with the largest position seen: cached keys could not follow."""
+    if embedding.rope_type == "default":
+        return
+    for name in ("inv_freq", "attention_scaling", "rope_type"):
+        undo.callback(setattr, embedding, name, getattr(embedding, name))
     frequencies = ROPE_INIT_FUNCTIONS[embedding.rope_type]
-    inv_freq, scaling = frequencies(config, embedding.inv_freq.device, seq_len=_plain_length(config))
-    embedding.register_buffer("inv_freq", inv_freq, persistent=False)
-    embedding.attention_scaling = scaling
+    embedding.inv_freq, embedding.attention_scaling = frequencies(
+        config, embedding.inv_freq.device, seq_len=_plain_length(config)
+    )
     embedding.rope_type = "default"
 
 
-def _install_bias_hooks(model: PreTrainedModel) -> None:
+def _install_bias_hooks(model: PreTrainedModel, undo: ExitStack) -> None:
     hook = _mpt_inputs if model.config.model_type == "mpt" else _falcon_inputs
     for module in model.modules():
         if type(module).__name__ in ("MptAttention", "FalconAttention"):
-            module.register_forward_pre_hook(hook, with_kwargs=True)
+            undo.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
 
 
-def _mpt_inputs(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple, dict] | None:
+def _mpt_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
     plan = current_reading()
     if plan is None:
         return None
@@ -260,9 +273,7 @@ def _mpt_inputs(
     return args, kwargs | {"position_bias": plan.bias[0].to(device), "attention_mask": plan.mask.to(device)}
 
 
-def _falcon_inputs(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple, dict] | None:
+def _falcon_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
     plan = current_reading()
     if plan is None:
         return None
@@ -274,8 +285,8 @@ def _falcon_inputs(
 # ------------------------------------------------------------------------------------------------------- readings
 
 
-def new_cache_rotaries(model: PreTrainedModel) -> Rotaries:
-    """What `StreamCache` needs to know of a prepared model: the rotary embedding of each attention layer."""
+def rotaries(model: PreTrainedModel) -> Rotaries:
+    """The rotary embedding of each attention layer of a prepared model, None where it has none."""
     return of(model.config).rotaries(model)
 
 

@@ -63,9 +63,7 @@ def pick(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
     return int(order[torch.multinomial(probabilities, 1, generator=generator)])
 
 
-def decode(
-    stream: Stream, *, sampling: Sampling, max_tokens: int, stop: Collection[int] = ()
-) -> Iterator[int]:
+def decode(stream: Stream, *, sampling: Sampling, max_tokens: int, stop: Collection[int] = ()) -> Iterator[int]:
     """Continue a stream with tokens of the model's own, each read back into the stream.
 
     Args:

@@ -300,9 +300,7 @@ def _read_config(name: str, folder: Path) -> PreTrainedConfig:
         if kind in CONFIG_MAPPING:
             return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if "auto_map" in raw:
-        raise ModelUnsafe(
-            f"'{name}' needs code of its own, never run here: choose a model that transformers knows."
-        )
+        raise ModelUnsafe(f"'{name}' needs code of its own, never run here: choose a model that transformers knows.")
     raise ModelUnsupported(
         f"'{name}' is of the type {_shown(kind)}, which transformers does not know: choose another model, "
         "or a newer transformers."
@@ -334,9 +332,7 @@ def _admit(
 # ------------------------------------------------------------------------------------ dtype and memory
 
 
-def _auto_dtype(
-    device: torch.device, stored: torch.dtype, stored_bytes: int, *, fast_bfloat16: bool
-) -> torch.dtype:
+def _auto_dtype(device: torch.device, stored: torch.dtype, stored_bytes: int, *, fast_bfloat16: bool) -> torch.dtype:
     """The rule of `load`'s dtype="auto" for `stored_bytes` of weights in dtype `stored`."""
     if device.type == "cuda":
         return torch.bfloat16
@@ -356,9 +352,7 @@ def _fast_bfloat16() -> bool:
     return not flags.isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})
 
 
-def _must_spread(
-    name: str, needed: int, free: tuple[int, int], device: torch.device, dtype: torch.dtype
-) -> bool:
+def _must_spread(name: str, needed: int, free: tuple[int, int], device: torch.device, dtype: torch.dtype) -> bool:
     """False if `needed` bytes fit on the device, True if only on all devices together; else ModelTooLarge.
 
     `free` is the bytes that are free on the device, and on all devices together.

@@ -23,22 +23,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from streaming import attention, families
 from streaming.cache import StreamCache
 from streaming.errors import SettingsError, StreamError
 from streaming.window import Positions, SinkWindow
 
-__all__ = ["CHUNK", "Kind", "Policy", "Stream", "open_stream"]
+__all__ = [
+    "CHUNK",
+    "Kind",
+    "Loaded",
+    "Policy",
+    "Stream",
+    "forward",
+    "longest_forward",
+    "new_cache",
+    "open_stream",
+    "read_into",
+]
 
 Kind = Literal["dense", "window", "recompute", "sinks"]
 
 CHUNK = 256
 """Most tokens read in one forward: past this, a CPU reads no faster."""
 
-_PATTERN = re.compile(
-    r"(?P<kind>[a-z]+)(?::(?:(?P<sinks>\d+)\+)?(?P<recent>\d+))?(?:@(?P<positions>[a-z]+))?"
-)
+_PATTERN = re.compile(r"(?P<kind>[a-z]+)(?::(?:(?P<sinks>\d+)\+)?(?P<recent>\d+))?(?:@(?P<positions>[a-z]+))?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -288,15 +298,13 @@ class _CachedStream(Stream):
 
     def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
         super().__init__(loaded, policy, chunk)
-        self._cache = StreamCache(policy.window, families.new_cache_rotaries(loaded.model))
-        self._most = min(chunk, families.of(loaded.model.config).longest)
+        self._cache = new_cache(loaded.model, policy.window)
 
     def _advance(self, ids: Tensor) -> Tensor:
-        return _forward(self.loaded.model, self._cache, ids[None]).logits[0]
+        return forward(self.loaded.model, self._cache, ids[None]).logits[0]
 
     def _longest(self) -> int:
-        unread_sinks = self.policy.sinks - self._tokens
-        return min(self._most, unread_sinks) if unread_sinks > 0 else self._most
+        return longest_forward(self.loaded.model, self._cache, self.chunk)
 
     def _copy_state(self, twin: Stream) -> None:
         twin._cache = self._cache.fork()
@@ -326,8 +334,6 @@ class _RecomputeStream(Stream):
 
     def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
         super().__init__(loaded, policy, chunk)
-        self._rotaries = families.new_cache_rotaries(loaded.model)
-        self._most = families.of(loaded.model.config).longest
         self._latest: deque[int] = deque(maxlen=policy.budget + 1)
 
     def _advance(self, ids: Tensor) -> Tensor:
@@ -336,11 +342,8 @@ class _RecomputeStream(Stream):
         start = self.loaded.start_token
         if self._tokens + len(ids) > len(window) and start is not None:
             window[0] = start
-        cache = StreamCache(SinkWindow(sinks=0, recent=None), self._rotaries)
-        batch = ids.new_tensor(window)[None]
-        for piece in batch.split(self._most, dim=1):
-            logits = _forward(self.loaded.model, cache, piece, last_only=True).logits
-        return logits[0, -1:]
+        everything = new_cache(self.loaded.model, SinkWindow(sinks=0, recent=None))
+        return read_into(self.loaded.model, everything, ids.new_tensor(window)[None])
 
     def _longest(self) -> int:
         return 1
@@ -368,9 +371,33 @@ class _RecomputeStream(Stream):
         return 0
 
 
-def _forward(model: PreTrainedModel, cache: StreamCache, ids: Tensor, *, last_only: bool = False):
-    """One forward of (B, n) ids into a cache; the logits of all of them, or of the last."""
+def new_cache(model: PreTrainedModel, window: SinkWindow) -> StreamCache:
+    """An empty cache for a prepared model."""
+    return StreamCache(window, families.rotaries(model))
+
+
+def forward(
+    model: PreTrainedModel, cache: StreamCache, ids: Tensor, *, last_only: bool = False
+) -> CausalLMOutputWithPast:
+    """One forward of (B, n) ids into a cache, n at most `longest_forward`; logits of all, or (B, 1, V) of the last."""
     plan = families.plan(model, cache, ids.shape[1])
     more = {"logits_to_keep": 1} if last_only else {}
     with attention.reading(plan):
         return model(input_ids=ids, past_key_values=cache, use_cache=True, **plan.inputs, **more)
+
+
+def longest_forward(model: PreTrainedModel, cache: StreamCache, chunk: int) -> int:
+    """Most tokens of the next forward: no more than `chunk`, than the family can, than there are sinks to come."""
+    unread_sinks = cache.window.sinks - cache.tokens
+    most = min(chunk, families.of(model.config).longest)
+    return min(most, unread_sinks) if unread_sinks > 0 else most
+
+
+def read_into(model: PreTrainedModel, cache: StreamCache, ids: Tensor, *, chunk: int = 1 << 20) -> Tensor:
+    """Read (B, n) ids into a cache, n at least 1; return the logits (B, V) after the last."""
+    start = 0
+    while start < ids.shape[1]:
+        end = min(ids.shape[1], start + longest_forward(model, cache, chunk))
+        logits = forward(model, cache, ids[:, start:end], last_only=True).logits
+        start = end
+    return logits[:, -1]

@@ -19,9 +19,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from tests import tiny
 
 
-def plain_attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask, *, scaling, **more
-):
+def plain_attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask, *, scaling, **more):
     """Softmax in float64, for one query over all the keys that it is given."""
     groups = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
@@ -50,9 +48,7 @@ class OracleLayer(CacheLayerMixin):
         """Keep the raw key; return all attended keys, each rotated from raw to its place."""
         self.raw.append(turn(key_states.double(), -self.query_id, self.inv_freq))
         self.kept_values.append(value_states)
-        placed = [
-            turn(self.raw[i], p, self.inv_freq) for i, p in zip(self.attended, self.places, strict=True)
-        ]
+        placed = [turn(self.raw[i], p, self.inv_freq) for i, p in zip(self.attended, self.places, strict=True)]
         keys = torch.cat(placed, dim=-2).to(key_states.dtype)
         return keys, torch.cat([self.kept_values[i] for i in self.attended], dim=-2)
 

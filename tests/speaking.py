@@ -18,8 +18,8 @@ from streaming import families
 from streaming.models import LoadedModel
 from tests import tiny
 
-BYTES_PER_TOKEN = 2 * 2 * 48 * 4
-"""Keys and values, two layers, 48 wide, float32."""
+BYTES_PER_TOKEN = 2 * 2 * 4 * tiny.config("llama").head_dim * 4
+"""Keys and values, two layers, four heads, float32."""
 
 
 @cache

@@ -120,9 +120,7 @@ def test_window_is_one_forward_of_a_sliding_mistral() -> None:
     sliding.load_state_dict(loaded.model.state_dict())
     logits = sliding(ids[None]).logits[0]
     truth = torch.cat([torch.full((1,), torch.nan), F.cross_entropy(logits[:-1], ids[1:], reduction="none")])
-    assert (
-        difference(open_stream(loaded, Policy(kind="window", sinks=4, recent=8)).read(ids), truth) < TOLERANCE
-    )
+    assert difference(open_stream(loaded, Policy(kind="window", sinks=4, recent=8)).read(ids), truth) < TOLERANCE
 
 
 @pytest.mark.parametrize("name", ["llama", "falcon"])
@@ -150,9 +148,7 @@ def test_a_million_tokens_on_the_results_are_the_same(far: int) -> None:
     near, later = (open_stream(loaded, Policy(kind="sinks", sinks=4, recent=60)) for _ in range(2))
     near.read(ids[:300])
     later.read(ids[:300])
-    later._cache.tokens += (
-        far  # what reading `far` tokens would leave: only the count, once keys are renumbered
-    )
+    later._cache.tokens += far  # what reading `far` tokens would leave: only the count, once keys are renumbered
     later._cache._base += far
     assert float((near.read(ids[300:]) - later.read(ids[300:])).abs().max()) < 5e-4
 
@@ -162,7 +158,5 @@ def test_a_million_tokens_on_the_results_are_the_same(far: int) -> None:
 def test_half_precision_stays_within_one_percent_of_perplexity(name: str, dtype: torch.dtype) -> None:
     ids, policy = tiny.ids(300), Policy(kind="sinks", sinks=4, recent=60)
     exact = open_stream(tiny.load(name, initializer_range=0.05), policy).read(ids)[1:].mean().exp()
-    ours = (
-        open_stream(tiny.load(name, initializer_range=0.05, dtype=dtype), policy).read(ids)[1:].mean().exp()
-    )
+    ours = open_stream(tiny.load(name, initializer_range=0.05, dtype=dtype), policy).read(ids)[1:].mean().exp()
     assert abs(float(ours / exact) - 1) < 0.01

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from comparisons.feeds import PromptFeed, TextFeed
-from comparisons.frames import Frame
+from comparisons.frames import LaneFrame
 from comparisons.journal import TAIL_POINTS, TAIL_TOKENS
 from comparisons.lanes import Lane, LaneSettings
 from comparisons.prompts import turn
@@ -110,15 +110,10 @@ def test_the_memory_budget_stops_a_window_only_where_the_window_does_not_fit():
 
 def test_milestones_are_noted_where_they_happen():
     frame = drive(open_lane("sinks:4+28", max_tokens=90, **QUIET)).snapshot(0)
-    assert [(e["kind"], e["at"]) for e in frame["events"]] == [
-        ("first-eviction", 33),
-        ("training-length", 64),
-        ("stopped", 90),
-    ] or {(e["kind"], e["at"]) for e in frame["events"]} == {
-        ("first-eviction", 33),
-        ("training-length", 64),
-        ("stopped", 90),
-    }
+    noted = [(event["kind"], event["at"]) for event in frame["events"]]
+    assert noted == [("first-eviction", 33), ("training-length", 64), ("stopped", 90)]
+    seconds = [event["seconds"] for event in frame["events"]]
+    assert seconds == sorted(seconds)
 
 
 def test_a_text_ends_the_lane_at_its_last_token():
@@ -148,7 +143,7 @@ def test_the_first_token_has_no_likelihood():
 
 @pytest.mark.parametrize("most", [1, 5, 200])
 def test_text_never_shows_parts_of_characters(most):
-    text = "🦔 née 語り部 – ένα μικρό φανάρι 👩‍👩‍👧. " * 20
+    text = "🦔 née 語り部 – ένα μικρό φανάρι 👩‍👩‍👧. " * 6
     lane = open_lane("sinks:4+28", feed=TextFeed(tokenizer(), 0, text), **QUIET)
     seen = ""
     told = 0
@@ -172,6 +167,11 @@ def test_snapshots_send_what_is_asked_for_and_at_least_the_end():
     assert lane.snapshot(20)["curve"] == {"from": 20, "points": lane.snapshot(0)["curve"]["points"][20:]}
 
 
+def shapes(frame: LaneFrame) -> np.ndarray:
+    """Tokens, perplexity and bytes of the curve's points (points, 3)."""
+    return np.array([point[:3] for point in frame["curve"]["points"]], dtype=float)
+
+
 def answers_of(policy: str, **settings) -> list[dict]:
     """All answers of a run, each as it was when it was done."""
     lane, done = open_lane(policy, **settings), {}
@@ -188,10 +188,8 @@ def test_all_lanes_answer_the_same_turns_and_answering_leaves_no_trace():
     assert turns[0][:5] == [0, 3, 6, 9, 12]
     for policy in ("dense", "sinks:4+28"):
         talking = drive(open_lane(policy, **settings)).snapshot(0)
-        silent = drive(open_lane(policy, answers=False, **{k: v for k, v in settings.items()})).snapshot(0)
-        assert [p[:3] for p in talking["curve"]["points"]] == pytest.approx(
-            [p[:3] for p in silent["curve"]["points"]], rel=1e-4
-        )
+        silent = drive(open_lane(policy, answers=False, **settings)).snapshot(0)
+        assert shapes(talking) == pytest.approx(shapes(silent), rel=1e-4)
         assert talking["kv_bytes"] == silent["kv_bytes"]
 
 
@@ -231,7 +229,7 @@ def test_an_answer_grows_step_by_step_and_ends_at_its_length():
 
 
 def test_answers_get_rarer_as_the_stream_grows():
-    feed = list(islice(PromptFeed(tokenizer(), None, seed=0), 1300))
+    feed = list(islice(PromptFeed(tokenizer(), None, seed=0), 400))
     lane = open_lane("window:32", feed=feed, answer_tokens=1, answer_every=2)
     turns = []
     while not lane.ended:
@@ -243,7 +241,7 @@ def test_answers_get_rarer_as_the_stream_grows():
     assert turns[:16] == list(range(0, 32, 2))
     assert turns[16:24] == list(range(32, 64, 4))
     assert turns[24:32] == list(range(64, 128, 8))
-    assert len(turns) == 16 + 8 + 8 + 8 + 8 + 5
+    assert turns[32:] == list(range(128, 200, 16))
 
 
 def test_no_answer_where_the_budget_has_ended_the_lane():
@@ -279,7 +277,7 @@ def test_a_model_that_gives_no_number_is_an_error_in_words():
 def test_a_closed_lane_keeps_its_measurements():
     lane = open_lane("dense", **QUIET)
     lane.advance(64)
-    before: Frame = lane.snapshot(0)
+    before = lane.snapshot(0)
     lane.close()
     lane.close()
     after = lane.snapshot(0)

@@ -55,9 +55,7 @@ def test_angles_keep_their_precision_at_four_million() -> None:
     x = torch.randn(1, 8)
     exact = torch.polar(torch.ones(4, dtype=torch.float64), 4_000_001 * INV_FREQ.double())
     pairs = torch.complex(x[..., :4].double(), x[..., 4:].double()) * exact
-    assert torch.allclose(
-        turned(x, 4_000_001).double(), torch.cat([pairs.real, pairs.imag], dim=-1), atol=1e-6
-    )
+    assert torch.allclose(turned(x, 4_000_001).double(), torch.cat([pairs.real, pairs.imag], dim=-1), atol=1e-6)
 
 
 def test_the_dtype_stays() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.serving import served
 
@@ -20,6 +20,9 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+PATIENCE = 60_000
+"""Milliseconds: other work may have the machine."""
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Visit:
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
-    with served("/tmp/w/panelscratch/tiny") as (address, _):
+    with served("sink") as (address, _):
         yield address
 
 
@@ -62,7 +65,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visit(browser) -> Iterator[Visit]:
     """A page of its own; the test fails if it complains or leaves this machine."""
+    expect.set_options(timeout=PATIENCE)
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
     visit = Visit(context.new_page())
     visit.watch()
     yield visit

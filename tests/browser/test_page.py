@@ -18,7 +18,7 @@ def curves(page: Page, name: str) -> list[dict]:
 
 def start(page: Page) -> None:
     page.click(START)
-    expect(page.locator(".sl-badge")).to_have_text("Live", timeout=20_000)
+    expect(page.locator(".sl-badge")).to_have_text("Live")
 
 
 def tokens(page: Page) -> list[int]:
@@ -83,7 +83,7 @@ def test_restart_begins_a_new_run_from_its_first_token(page):
 def test_the_dense_lane_ends_at_its_budget_with_a_perplexity_far_above(page):
     choose_pace(page, "As fast as it can")
     start(page)
-    expect(page.locator(".sl-lane[data-kind='dense'] .sl-status")).to_have_text("Stopped", timeout=90_000)
+    expect(page.locator(".sl-lane[data-kind='dense'] .sl-status")).to_have_text("Stopped")
     verdict = page.locator(".sl-lane[data-kind='dense'] .sl-verdict").inner_text()
     assert re.search(r"training length at token [\d,]+; perplexity .+ → .+\. Memory budget reached", verdict)
     dense, sinks = (curve["y"][-1] for curve in curves(page, "perplexity"))
@@ -96,7 +96,9 @@ def test_the_dense_lane_ends_at_its_budget_with_a_perplexity_far_above(page):
 def test_a_zoom_survives_the_frames_that_follow(page):
     start(page)
     page.wait_for_timeout(1500)
-    box = page.locator("[data-chart='perplexity'] .nsewdrag").first.bounding_box()
+    plot = page.locator("[data-chart='perplexity'] .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 80)
     page.mouse.down()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 90, steps=5)
@@ -107,13 +109,13 @@ def test_a_zoom_survives_the_frames_that_follow(page):
     page.wait_for_timeout(4500)
     assert tokens(page)[1] > read[1]
     assert page.evaluate(zoom) == chosen
-    assert chosen[0] > 0
+    assert 0 < chosen[0] < chosen[1]
     page.click(STOP)
 
 
 def test_keys_work_on_the_page_and_are_left_alone_in_a_field(page):
     page.locator("body").press("Space")
-    expect(page.locator(".sl-badge")).to_have_text("Live", timeout=20_000)
+    expect(page.locator(".sl-badge")).to_have_text("Live")
     page.get_by_label("Seed").press("s")
     page.wait_for_timeout(300)
     expect(page.locator(".sl-badge")).to_have_text("Live")

@@ -226,7 +226,7 @@ function drawCharts(state) {
 }
 
 function drawChips(state) {
-  const box = state.find(".sl-chips");
+  const box = state.find(".sl-legend .sl-chips");
   if (box.dataset.run === state.history.run) return;
   box.dataset.run = state.history.run;
   box.replaceChildren(...state.history.lanes.map((lane) => laneChip(state, lane)));

@@ -19,10 +19,13 @@ function drawControls(state) {
   state.find("[data-do='restart']").disabled = !live && now !== "finished";
 }
 
-function startRun(state) {
+// A run by the settings as they stand, or, with the name of a preset, by those that it sets.
+function startRun(state, preset = null) {
   if (state.starting) return;
   state.starting = true;
-  state.trigger("start");
+  state.preset = preset;
+  if (preset) state.trigger("preset", { name: preset });
+  else state.trigger("start");
   state.draw();
 }
 
@@ -62,6 +65,31 @@ function toggleTheme(state) {
   state.draw();
 }
 
+function toggleMore(state) {
+  const on = state.root.classList.toggle("sl-more");
+  state.find("[data-tool='more']").setAttribute("aria-expanded", String(on));
+}
+
+// A link carries the settings as they stand, each as JSON.
+async function copyLink(state, settings) {
+  const query = new URLSearchParams(settings.map(([name, value]) => [name, JSON.stringify(value)]));
+  history.replaceState(null, "", `?${query}`);
+  const button = state.find("[data-tool='link']");
+  await navigator.clipboard?.writeText(location.href).catch(() => {});
+  setText(button, page.words.link_copied);
+  setTimeout(() => setText(button, page.words.copy_link), 2000);
+}
+
+function presetChip(state, [name, words]) {
+  const chip = document.createElement("button");
+  chip.type = "button";
+  chip.className = "sl-chip";
+  chip.textContent = words.name;
+  chip.title = words.watch;
+  chip.addEventListener("click", () => startRun(state, name));
+  return chip;
+}
+
 function listKeys(state) {
   const list = state.find(".sl-dialog dl");
   for (const [key, words] of Object.entries(page.words.key_help)) {
@@ -75,17 +103,24 @@ function listKeys(state) {
   }
 }
 
+const TOOLS = {
+  link: (state) => state.trigger("link"), theme: toggleTheme, present: togglePresentation, more: toggleMore,
+  keys: (state) => state.find(".sl-dialog").showModal(),
+};
+
 function bindControls(state) {
-  for (const button of state.root.querySelectorAll("[data-do]")) {
-    button.addEventListener("click", () => act(state, button.dataset.do));
-  }
-  state.find("[data-tool='theme']").addEventListener("click", () => toggleTheme(state));
-  state.find("[data-tool='present']").addEventListener("click", () => togglePresentation(state));
-  state.find("[data-tool='keys']").addEventListener("click", () => state.find(".sl-dialog").showModal());
+  const onClick = (selector, act) => {
+    for (const button of state.root.querySelectorAll(selector)) button.addEventListener("click", () => act(button.dataset));
+  };
+  onClick("[data-do]", (data) => act(state, data.do));
+  onClick("button[data-tool]", (data) => TOOLS[data.tool](state));
+  onClick("[data-save]", (data) => save(state, data.save));
   document.addEventListener("keydown", (event) => onKey(state, event));
-  document.addEventListener("sl-ended", () => {
+  document.addEventListener("sl-link", (event) => copyLink(state, event.detail));
+  document.addEventListener("sl-failed", () => {
     state.starting = false;
     state.draw();
   });
+  state.find(".sl-presets .sl-chips").append(...Object.entries(page.words.presets).map((preset) => presetChip(state, preset)));
   listKeys(state);
 }

@@ -18,6 +18,7 @@ function accept(state, text) {
   if (!known) {
     state.past.add(frame.run);
     state.history = newHistory(frame);
+    state.history.preset = state.preset;
     state.starting = false;
   }
   mergeFrame(state.history, frame);
@@ -40,6 +41,7 @@ function drawSource(state) {
   const badge = state.find(".sl-badge");
   badge.dataset.state = history.recorded ? "recorded" : history.state;
   setText(badge, history.recorded ? page.words.recorded : page.words.states[history.state]);
+  setText(state.find(".sl-watch"), history.preset ? page.words.presets[history.preset].watch : "");
   setText(state.find(".sl-source-text"), sourceText(history));
 }
 
@@ -69,12 +71,13 @@ function render(state) {
   drawChips(state);
   drawCaptions(state);
   drawCharts(state);
+  drawQuestions(state);
   announce(state);
 }
 
 function newState(root, trigger, server) {
   const state = {
-    root, trigger, server, history: null, past: new Set(), lanes: [], hidden: new Set(), starting: false,
+    root, trigger, server, history: null, past: new Set(), lanes: [], hidden: new Set(), starting: false, preset: null,
     endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
     find: (selector) => root.querySelector(selector),
   };
@@ -95,6 +98,7 @@ function mount(root, trigger, props, server, watch) {
   root.classList.add("sl");
   const state = newState(root, trigger, server);
   bindControls(state);
+  buildQuestions(state);
   accept(state, props.value);
   render(state);
   watch("value", () => accept(state, props.value));

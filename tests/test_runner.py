@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import gc
+import json
+import math
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comparisons.feeds import PromptFeed, TextFeed
+from comparisons.frames import Frame
+from comparisons.runner import Run, RunSettings
+from streaming.cache import StreamCache
+from streaming.errors import SettingsError, StreamError
+from streaming.policies import Policy
+from tests.speaking import BYTES_PER_TOKEN, FailingFeed, loaded, tokenizer, wait_until
+
+BOTH = (Policy.parse("dense"), Policy.parse("sinks:4+28"))
+ENDLESS = {"max_tokens": 10**9, "kv_budget_bytes": 2**36}
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+def make(lanes=BOTH, feed=None, **settings) -> Run:
+    settings = {"frames_per_second": 20.0, "answers": False, **settings}
+    return Run(loaded(), RunSettings(lanes=lanes, **settings), feed)
+
+
+def told(run: Run) -> list[Frame]:
+    frames = list(run.frames())
+    for frame in frames:
+        json.dumps(frame, allow_nan=False)
+    return frames
+
+
+def whole_curve(frames: list[Frame], lane: int) -> list[tuple]:
+    """Put together from the frames' tails, which must leave no hole."""
+    points: list[tuple] = []
+    for frame in frames:
+        tail = frame["lanes"][lane]["curve"]
+        assert tail["from"] <= len(points)
+        assert [*tail["points"]][: len(points) - tail["from"]] == points[tail["from"] :][: len(tail["points"])]
+        points[tail["from"] :] = tail["points"]
+    return points
+
+
+def test_a_run_is_told_from_its_header_to_its_end():
+    frames = told(make(max_tokens=600, seed=7, answers=True, answer_tokens=4))
+    first, last = frames[0], frames[-1]
+    assert [frame["seq"] for frame in frames] == list(range(len(frames)))
+    assert [frame["state"] for frame in frames] == ["running"] * (len(frames) - 1) + ["finished"]
+    assert len({frame["run"] for frame in frames}) == 1
+    assert "header" in first and all("header" not in frame for frame in frames[1:])
+    header = first["header"]
+    assert (header["model"], header["context"], header["seed"], header["lanes"]) == ("tiny", 64, 7, ["dense", "sinks:4+28"])
+    assert header["bytes_per_token"] == BYTES_PER_TOKEN
+    assert header["settings"]["lanes"] == ["dense", "sinks:4+28"]
+    assert [lane["tokens"] for lane in last["lanes"]] == [600, 600]
+    assert [(lane["status"], lane["reason"]) for lane in last["lanes"]] == [("stopped", "tokens")] * 2
+    assert [lane["answers"]["items"][-1]["done"] for lane in last["lanes"]] == [True, True]
+    assert last["rss_bytes"] > 10 * 2**20
+    assert [frame["seconds"] for frame in frames] == sorted(frame["seconds"] for frame in frames)
+
+
+def test_every_reader_can_miss_every_other_frame():
+    frames = told(make(max_tokens=4000, stride=2, frames_per_second=30.0))
+    assert len(frames) > 4
+    for lane in (0, 1):
+        every = whole_curve(frames, lane)
+        assert len(every) == 2000
+        some = frames[::2] if frames[-1] in frames[::2] else [*frames[::2], frames[-1]]
+        assert whole_curve(some, lane) == every
+    rss = [point for frame in frames for point in frame["rss"]["points"][-1:]]
+    assert [point[0] for point in rss] == sorted(point[0] for point in rss)
+
+
+def test_both_lanes_read_the_same_stream_and_dense_stops_at_its_budget():
+    budget = 200 * BYTES_PER_TOKEN
+    last = told(make(max_tokens=500, kv_budget_bytes=budget))[-1]
+    dense, sinks = last["lanes"]
+    assert (dense["tokens"], dense["reason"], dense["kv_bytes"]) == (200, "kv-budget", budget)
+    assert (sinks["tokens"], sinks["reason"], sinks["kv_bytes"]) == (500, "tokens", 32 * BYTES_PER_TOKEN)
+    shorter = told(make(max_tokens=200))[-1]["lanes"][1]
+    assert [p for p, _ in dense["text"]["pieces"]] == [p for p, _ in shorter["text"]["pieces"]]
+
+
+def test_the_first_tokens_are_the_same_for_both_until_something_is_evicted():
+    frames = told(make(max_tokens=32, stride=1))
+    dense, sinks = (np.array([p[1] for p in whole_curve(frames, lane)], dtype=float) for lane in (0, 1))
+    assert dense == pytest.approx(sinks, rel=1e-4, nan_ok=True)
+
+
+def test_a_slow_lane_does_not_hold_a_fast_one_up():
+    run = make(lanes=(Policy.parse("recompute:300"), Policy.parse("sinks:4+28")), **ENDLESS)
+    for frame in run.frames():
+        slow, fast = frame["lanes"]
+        if slow["tokens"] > 100:
+            break
+    run.close()
+    assert fast["tokens"] > 3 * slow["tokens"]
+
+
+def streams_left() -> int:
+    gc.collect()
+    return sum(type(thing) is StreamCache and bool(thing.layers) for thing in gc.get_objects())
+
+
+def reading(run: Run) -> Iterator[Frame]:
+    frames = run.frames()
+    for frame in frames:
+        if all(lane["tokens"] > 300 for lane in frame["lanes"]):
+            return frames
+    raise AssertionError("the run ended by itself")
+
+
+def by_stop(run: Run) -> None:
+    frames = reading(run)
+    run.stop()
+    *_, last = frames
+    assert last["state"] == "finished"
+    assert [lane["reason"] for lane in last["lanes"]] == ["user", "user"]
+
+
+def by_closing_the_frames(run: Run) -> None:
+    reading(run).close()
+
+
+def by_leaving_the_block(run: Run) -> None:
+    with run:
+        reading(run)
+
+
+def by_an_exception(run: Run) -> None:
+    with pytest.raises(KeyError), run:
+        reading(run)
+        raise KeyError
+
+
+def by_stop_in_a_pause(run: Run) -> None:
+    frames = reading(run)
+    run.pause()
+    wait_until(lambda: all(lane["status"] == "paused" for lane in next(frames)["lanes"]))
+    by_stop_now = time.perf_counter()
+    run.stop()
+    assert [frame["state"] for frame in frames][-1] == "finished"
+    assert time.perf_counter() - by_stop_now < 1.0
+
+
+ENDS = [by_stop, by_closing_the_frames, by_leaving_the_block, by_an_exception, by_stop_in_a_pause]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+@pytest.mark.parametrize("answers", [False, True], ids=["reading", "answering"])
+def test_a_run_ends_at_once_and_leaves_nothing(end, answers):
+    before = streams_left()
+    run = make(**ENDLESS, answers=answers, answer_every=1, answer_tokens=200, chunk=4096)
+    started = time.perf_counter()
+    end(run)
+    assert run.state == "finished"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(run.id)]
+    assert streams_left() == before
+    with pytest.raises(StreamError, match="new one"):
+        run.start()
+    del started
+
+
+def test_stopping_takes_less_than_a_second():
+    run = make(**ENDLESS, chunk=4096)
+    reading(run)
+    began = time.perf_counter()
+    run.close()
+    assert time.perf_counter() - began < 1.0
+
+
+def test_a_run_that_never_started_can_be_closed():
+    with make() as run:
+        run.pause()
+        run.resume()
+    with pytest.raises(StreamError, match="new one"):
+        next(run.frames())
+
+
+def test_a_run_is_told_once():
+    run = make(max_tokens=50)
+    frames = run.frames()
+    next(frames)
+    with pytest.raises(StreamError, match="already"):
+        next(run.frames())
+    frames.close()
+
+
+def test_a_pause_holds_both_lanes_and_the_clock():
+    run = make(**ENDLESS, max_seconds=600.0)
+    frames = reading(run)
+    run.pause()
+    wait_until(lambda: all(lane["status"] == "paused" for lane in next(frames)["lanes"]))
+    held = next(frames)
+    time.sleep(0.3)
+    later = next(frames)
+    assert (held["state"], later["state"]) == ("paused", "paused")
+    assert [lane["tokens"] for lane in later["lanes"]] == [lane["tokens"] for lane in held["lanes"]]
+    assert later["seconds"] == held["seconds"]
+    assert [lane["tokens_per_second"] for lane in later["lanes"]] == [0.0, 0.0]
+    run.resume()
+    wait_until(lambda: next(frames)["lanes"][0]["tokens"] > later["lanes"][0]["tokens"])
+    assert next(frames)["state"] == "running"
+    frames.close()
+
+
+def test_a_run_stops_after_its_seconds_of_running_time():
+    run = make(**ENDLESS, max_seconds=0.5)
+    frames = run.frames()
+    next(frames)
+    run.pause()
+    time.sleep(0.7)
+    assert next(frames)["state"] == "paused"
+    run.resume()
+    *_, last = frames
+    assert [lane["reason"] for lane in last["lanes"]] == ["seconds", "seconds"]
+    assert 0.4 < last["seconds"] < 1.5
+
+
+def test_lanes_keep_the_pace_and_follow_its_changes():
+    run = make(**ENDLESS, tokens_per_second=60.0)
+    frames = run.frames()
+    first = next(frame for frame in frames if frame["seconds"] > 0.3)
+    last = next(frame for frame in frames if frame["seconds"] > 2.3)
+    for before, after in zip(first["lanes"], last["lanes"], strict=True):
+        went = (after["tokens"] - before["tokens"]) / (last["seconds"] - first["seconds"])
+        assert went == pytest.approx(60, rel=0.2)
+        assert after["tokens_per_second"] == pytest.approx(60, rel=0.3)
+    run.pace = None
+    assert run.pace is None
+    free = next(frame for frame in frames if frame["seconds"] > last["seconds"] + 1.0)
+    assert free["lanes"][1]["tokens"] > last["lanes"][1]["tokens"] + 150
+    frames.close()
+
+
+def test_a_slow_pace_reads_token_by_token_and_can_be_left_at_once():
+    run = make(**ENDLESS, tokens_per_second=5.0)
+    frames, tokens = run.frames(), []
+    for frame in frames:
+        tokens.append(frame["lanes"][0]["tokens"])
+        if frame["seconds"] > 1.5:
+            break
+    steps = np.diff(tokens)
+    assert steps.max() <= 2
+    assert 5 <= tokens[-1] <= 10
+    run.pace = 0.5
+    run.pace = 2000
+    wait_until(lambda: next(frames)["lanes"][0]["tokens"] > 100, 2.0)
+    frames.close()
+
+
+@pytest.mark.parametrize("pace", [0, -1, math.nan, math.inf, True, "fast", 0.1])
+def test_a_pace_that_means_nothing_is_refused(pace):
+    run = make()
+    with pytest.raises(SettingsError, match="pace"):
+        run.pace = pace
+    assert run.pace is None
+
+
+def test_an_error_in_one_lane_is_told_there_and_the_other_goes_on(caplog):
+    feed = FailingFeed(PromptFeed(tokenizer(), 0, seed=0), reader=0, after=9)
+    frames = told(make(feed=feed, max_tokens=2000))
+    dense, sinks = frames[-1]["lanes"]
+    assert (dense["status"], dense["reason"]) == ("failed", "error")
+    assert "ZeroDivisionError" in dense["message"]
+    assert "the feed broke" not in dense["message"]
+    assert dense["events"][-1]["kind"] == "failed"
+    assert (sinks["tokens"], sinks["status"], sinks["message"]) == (2000, "stopped", "")
+    assert "the feed broke" in caplog.text
+
+
+def test_a_lane_that_cannot_be_opened_has_failed_and_the_other_goes_on(caplog):
+    broken = FailingFeed(PromptFeed(tokenizer(), 0, seed=0), reader=1, after=0)
+    dense, sinks = told(make(feed=broken, max_tokens=300))[-1]["lanes"]
+    assert (dense["reason"], dense["tokens"]) == ("tokens", 300)
+    assert (sinks["reason"], sinks["tokens"], sinks["perplexity"]) == ("error", 0, None)
+
+
+def test_ids_that_the_model_does_not_know_are_told_in_words():
+    feed = PromptFeed(tokenizer(), 10_000, seed=0)
+    last = told(make(feed=feed))[-1]
+    assert [lane["status"] for lane in last["lanes"]] == ["failed", "failed"]
+    assert "Token ids" in last["lanes"][0]["message"]
+
+
+def test_a_text_is_read_to_its_end():
+    last = told(make(feed=TextFeed(tokenizer(), 0, "One lantern. " * 90), answers=True))[-1]
+    assert [lane["reason"] for lane in last["lanes"]] == ["end-of-text", "end-of-text"]
+    assert last["lanes"][0]["answers"] == {"from": 0, "items": []}
+
+
+def test_a_real_lack_of_memory_ends_the_dense_lane_in_words():
+    script = Path(__file__).with_name("short_of_memory.py")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    dense, sinks = json.loads(done.stdout.splitlines()[-1])["lanes"]
+    assert (dense["status"], dense["reason"]) == ("failed", "error")
+    assert "memory budget" in dense["message"]
+    assert 0 < dense["tokens"] < sinks["tokens"] == 3000
+    assert sinks["reason"] == "tokens"
+
+
+SETTING = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([1]))
+
+
+@given(st.dictionaries(st.sampled_from([f for f in RunSettings.__slots__] + list(RunSettings.__mro__[1].__slots__)), SETTING))
+def test_settings_are_right_or_refused(settings):
+    try:
+        made = RunSettings(**{"lanes": BOTH, **settings})
+    except SettingsError as error:
+        assert str(error)
+    else:
+        assert 0.5 <= (made.tokens_per_second or 1) <= 100_000
+        assert math.isfinite(made.max_seconds)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "words"),
+    [((), "from 1 to 8"), ((BOTH[0],) * 2, "same policy"), (list(BOTH), "tuple"), (("dense",), "tuple")],
+)
+def test_lanes_that_mean_nothing_are_refused(lanes, words):
+    with pytest.raises(SettingsError, match=words):
+        RunSettings(lanes=lanes)
