@@ -19,7 +19,7 @@ from comparisons.forms import MORE_LANES, PRESETS, Form
 from comparisons.limits import limits
 from comparisons.sessions import Sessions
 from comparisons.static import StaticFile, plotly_file
-from comparisons.texts import ENGLISH, Texts
+from comparisons.texts import ENGLISH, TEXTS, Texts
 from streaming import models
 from streaming.errors import SettingsError, StreamingError
 from streaming.models import LoadedModel
@@ -37,16 +37,25 @@ LINK = """(...values) => {
 }""" % json.dumps(FIELDS)
 
 
-def build(loaded: LoadedModel, words: Texts, *, plotly_url: str, first_paint: str | None = None) -> gr.Blocks:
-    """The page in one language.
+def build(loaded: LoadedModel, *, plotly_url: str, first_paint: str | None = None) -> gr.Blocks:
+    """The page, in English at the root and in Italian at /it.
 
     Args:
         loaded: the model that every run reads with.
-        words: the language.
         plotly_url: where the page finds plotly.js.
         first_paint: the payload of a recorded run, shown until the visitor starts one.
     """
     sessions = Sessions(loaded)
+    with gr.Blocks(title=ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
+        _fill(page, ENGLISH, sessions, plotly_url, first_paint)
+    for words in (text for text in TEXTS.values() if text is not ENGLISH):
+        with page.route(words.title, f"/{words.language}", show_in_navbar=False):
+            _fill(page, words, sessions, plotly_url, first_paint)
+    return page
+
+
+def _fill(page: gr.Blocks, words: Texts, sessions: Sessions, plotly_url: str, first_paint: str | None) -> None:
+    """Put one language's components on the page, and connect them."""
 
     def control(request: object) -> bool:
         return sessions.control(request)
@@ -64,17 +73,16 @@ def build(loaded: LoadedModel, words: Texts, *, plotly_url: str, first_paint: st
         for frame in sessions.frames(request.session_hash or "", settings):
             yield panels.payload(frame)
 
-    with gr.Blocks(title=words.title, analytics_enabled=False, fill_width=True) as page:
-        with panels.live_panel(words, plotly_url, control, first_paint) as panel:
-            inputs = _inputs(words)
-        run = {"fn": start, "inputs": inputs, "outputs": panel, "concurrency_id": "runs", **RUNNING}
-        chosen = panel.preset(_preset, None, inputs, **PRIVATE)
-        for started in (panel.start(**run, api_name="start"), chosen.success(**run, api_visibility="private")):
-            started.failure(None, js=FAILED)
-        chosen.failure(None, js=FAILED)
-        panel.link(None, inputs, None, js=LINK)
-        page.load(_restore, None, inputs, **PRIVATE)
-    return page
+    with panels.live_panel(words, plotly_url, control, first_paint) as panel:
+        inputs = _inputs(words)
+    run = {"fn": start, "inputs": inputs, "outputs": panel, "concurrency_id": "runs", **RUNNING}
+    public = {"api_name": "start"} if words is ENGLISH else {"api_visibility": "private"}
+    started = panel.start(**run, **public)
+    chosen = panel.preset(_preset, None, inputs, **PRIVATE)
+    for event in (started, chosen, chosen.success(**run, api_visibility="private")):
+        event.failure(None, js=FAILED)
+    panel.link(None, inputs, None, js=LINK)
+    page.load(_restore, None, inputs, **PRIVATE)
 
 
 def _inputs(words: Texts) -> list[gr.components.Component]:
@@ -122,11 +130,12 @@ def first_paint() -> str | None:
     return panels.payload(recordings.overview(recordings.load(FIRST_PAINT)))
 
 
-def serve(page: gr.Blocks, plotly: StaticFile, *, host: str | None, port: int | None) -> None:
+def serve(page: gr.Blocks, plotly: StaticFile, *, host: str | None, port: int | None, inbrowser: bool = False) -> None:
     """Serve until interrupted. Without a host and a port, gradio's environment variables decide."""
     page.queue(api_open=False, max_size=MOST_WAITING).launch(
         server_name=host,
         server_port=port,
+        inbrowser=inbrowser,
         theme=panels.theme(),
         head=panels.head(),
         app_kwargs={"routes": [plotly.route()]},
@@ -145,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="sink", help="a bundled model, a folder, or a Hub id (default: %(default)s)")
     parser.add_argument("--host", help="address to serve on (default: this machine alone)")
     parser.add_argument("--port", type=int, help="port to serve on (default: the first free one from 7860)")
+    parser.add_argument("--inbrowser", action="store_true", help="open the page in a browser, too")
     options = parser.parse_args(argv)
     try:
         loaded = models.load(options.model)
@@ -153,8 +163,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     plotly = plotly_file()
-    page = build(loaded, ENGLISH, plotly_url=plotly.url, first_paint=recorded)
-    serve(page, plotly, host=options.host, port=options.port)
+    page = build(loaded, plotly_url=plotly.url, first_paint=recorded)
+    serve(page, plotly, host=options.host, port=options.port, inbrowser=options.inbrowser)
     return 0
 
 

@@ -171,9 +171,7 @@ class Journal:
     def _add_point(self, read: _Read, done: int) -> None:
         ms_per_token = _short(1000 * self._work_since_point / self._stride)
         height = _short(self._perplexity.recent)
-        self._points.append(
-            (read.first + done, height, read.kv_bytes_at(done), ms_per_token, read.seconds_at(done))
-        )
+        self._points.append((read.first + done, height, read.kv_bytes_at(done), ms_per_token, read.seconds_at(done)))
         self._point_count += 1
         self._work_since_point = 0.0
 

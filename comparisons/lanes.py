@@ -19,7 +19,7 @@ import numpy as np
 
 from comparisons.detokenise import Detokeniser
 from comparisons.feeds import Feed, Segment
-from comparisons.frames import LaneFrame, Reason
+from comparisons.frames import LaneFrame
 from comparisons.journal import Journal, KvUse
 from comparisons.limits import Range, check_limits, limited
 from comparisons.prompts import Turn
@@ -57,7 +57,7 @@ class LaneSettings:
     stride: int = limited(32, Range(min=1, max=100_000, unit="tokens"))
     answers: bool = True
     answer_every: int = limited(3, Range(min=1, max=1000, unit="turns"))
-    answer_tokens: int = limited(40, Range(min=1, max=200, unit="tokens"))
+    answer_tokens: int = limited(60, Range(min=1, max=200, unit="tokens"))
 
     def __post_init__(self) -> None:
         """Refuse what is out of range or of the wrong type."""
@@ -147,8 +147,7 @@ class Lane:
             How many tokens were read: 0 for a token of an answer, or where the lane has come to its end.
 
         Raises:
-            StreamingError: where the stream cannot go on; whatever else the model raises comes through as it
-            is.
+            StreamingError: where the stream cannot go on. What else a model raises comes through unchanged.
         """
         if self.ended:
             return 0
@@ -158,6 +157,9 @@ class Lane:
         return self._read(most)
 
     def _read(self, most: int) -> int:
+        self._check_budgets()
+        if self.ended:
+            return 0
         self.journal.set_status("reading")
         ids, turn = self._source.take(min(most, self._settings.chunk, self._room()))
         if not ids:
@@ -166,9 +168,7 @@ class Lane:
         self._measure(ids)
         self._check_budgets()
         if turn is not None and not self.ended:
-            self._answer = _Answer(
-                self._loaded, self._stream, min(self._settings.answer_tokens, self._room())
-            )
+            self._answer = _Answer(self._loaded, self._stream, self._kv_room(self._settings.answer_tokens))
             self.journal.begin_answer(turn)
         return len(ids)
 
@@ -192,27 +192,22 @@ class Lane:
         )
 
     def _room(self) -> int:
-        """Tokens that may still be read; 1 at least, since a lane without room has ended."""
-        left = self._settings.max_tokens - self.journal.tokens
-        return max(1, min(left, self._kv_room(left)))
+        """Tokens that may still be read."""
+        return self._kv_room(self._settings.max_tokens - self.journal.tokens)
 
-    def _kv_room(self, otherwise: int) -> int:
-        """Tokens whose keys and values still fit into the budget."""
+    def _kv_room(self, wanted: int) -> int:
+        """How many of so many tokens fit into the budget for keys and values."""
         each, budget = self.bytes_per_token, self._settings.kv_budget_bytes
         capacity = self._policy.budget
         if each == 0 or (capacity is not None and capacity * each <= budget):
-            return otherwise
-        return (budget - self._stream.nbytes) // each
+            return wanted
+        return min(wanted, (budget - self._stream.nbytes) // each)
 
     def _check_budgets(self) -> None:
-        left = self._settings.max_tokens - self.journal.tokens
-        reason: Reason | None = None
-        if left <= 0:
-            reason = "tokens"
-        elif self._kv_room(left) <= 0:
-            reason = "kv-budget"
-        if reason is not None:
-            self.journal.end("stopped", reason)
+        if self.journal.tokens >= self._settings.max_tokens:
+            self.journal.end("stopped", "tokens")
+        elif self._room() <= 0:
+            self.journal.end("stopped", "kv-budget")
 
     def _answers(self, turn: Turn) -> bool:
         return self._settings.answers and _is_answered(turn.index, self._settings.answer_every)
@@ -261,9 +256,7 @@ class _Answer:
     def __init__(self, loaded: LoadedModel, stream: Stream, most: int) -> None:
         end = loaded.tokenizer.eos_token_id
         self._fork = stream.fork()
-        self._tokens = decode(
-            self._fork, sampling=Sampling(), max_tokens=most, stop=() if end is None else (end,)
-        )
+        self._tokens = decode(self._fork, sampling=Sampling(), max_tokens=most, stop=() if end is None else (end,))
         self._detokeniser = Detokeniser(loaded.tokenizer)
         self._said = ""
 

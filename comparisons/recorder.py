@@ -36,9 +36,7 @@ class Recorder:
         """
         if self._header is None:
             if "header" not in frame:
-                raise RecordingError(
-                    "A recording starts with the first frame of a run: record from the start."
-                )
+                raise RecordingError("A recording starts with the first frame of a run: record from the start.")
             self._header = frame["header"]
             self._lanes = [_LaneRecorder() for _ in frame["lanes"]]
         self._moments.append([round(frame["seconds"], 3), frame["state"], frame["rss_bytes"]])
@@ -51,9 +49,7 @@ class Recorder:
             for lane in self._lanes:
                 lane.keep(kept)
 
-    def recording(
-        self, *, points: int = 160, moments: int = 48, texts: int = 4, answers: int = 8
-    ) -> Recording:
+    def recording(self, *, points: int = 160, moments: int = 48, texts: int = 4, answers: int = 8) -> Recording:
         """What was recorded, at most so many of each per lane; as they are, two lanes take less than 40 kB.
 
         Raises:
@@ -68,10 +64,7 @@ class Recorder:
         return Recording(
             header=self._header,
             moments=[self._moments[i] for i in kept],
-            rss=[
-                [token, size, round(at, 3)]
-                for token, size, at in self._rss.thinned(max(4, points // 4), height=1)
-            ],
+            rss=[[token, size, round(at, 3)] for token, size, at in self._rss.thinned(max(4, points // 4), height=1)],
             lanes=[lane.recording(points, kept, told, answered) for lane in self._lanes],
         )
 
@@ -140,9 +133,7 @@ class _LaneRecorder:
             curve=[_short_point(point) for point in self._curve.thinned(points, height=1)],
             texts=[{**text, "pieces": [[p, rounded(nat, 3)] for p, nat in text["pieces"]]} for text in texts],
             answers=[
-                {**a, "seconds": round(a["seconds"], 3)}
-                for turn, a in self.answers.items()
-                if turn in answered
+                {**a, "seconds": round(a["seconds"], 3)} for turn, a in self.answers.items() if turn in answered
             ],
             events=[{**event, "seconds": round(event["seconds"], 3)} for event in last["events"]],
         )

@@ -56,6 +56,7 @@ __all__ = [
     "VERSION",
     "LaneRecording",
     "Recording",
+    "dumps",
     "load",
     "overview",
     "replay",
@@ -113,15 +114,15 @@ class Recording:
     lanes: list[LaneRecording]
 
 
+def dumps(recording: Recording) -> str:
+    """The text of a recording's file."""
+    content = {"format": FORMAT, "version": VERSION, **asdict(recording)}
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def save(recording: Recording, path: str | Path) -> None:
     """Write a recording, whole or not at all: what was at `path` stays until the new file is complete."""
-    path = Path(path)
-    text = json.dumps(
-        {"format": FORMAT, "version": VERSION, **asdict(recording)},
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
-    )
+    path, text = Path(path), dumps(recording)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with unfinished.open("x", encoding="utf-8") as file:
@@ -153,9 +154,7 @@ def load(path: str | Path) -> Recording:
     try:
         content = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise RecordingError(
-            f"{path.name} is damaged, cut short, or no recording: it is not whole JSON."
-        ) from None
+        raise RecordingError(f"{path.name} is damaged, cut short, or no recording: it is not whole JSON.") from None
     try:
         return _recording(content)
     except RecordingError as error:
@@ -178,14 +177,10 @@ def _recording(content: object) -> Recording:
     schema.require(version == VERSION and not isinstance(version, bool), "version")
     _FILE({name: value for name, value in content.items() if name not in ("format", "version")}, "")
     lanes = [LaneRecording(**lane) for lane in content["lanes"]]
-    schema.require(
-        [lane.label for lane in lanes] == content["header"]["lanes"], "lanes (not those of the header)"
-    )
+    schema.require([lane.label for lane in lanes] == content["header"]["lanes"], "lanes (not those of the header)")
     for lane in lanes:
         schema.require(len(lane.moments) == len(content["moments"]), f"moments of {lane.label}")
-        schema.require(
-            _ascending(lane.curve, 0) and _ascending(lane.curve, 4), f"curve of {lane.label} (its order)"
-        )
+        schema.require(_ascending(lane.curve, 0) and _ascending(lane.curve, 4), f"curve of {lane.label} (its order)")
     schema.require(_ascending(content["moments"], 0), "moments (their order)")
     return Recording(header=content["header"], moments=content["moments"], rss=content["rss"], lanes=lanes)
 
@@ -218,7 +213,7 @@ _LANE_MOMENT = schema.row(
     schema.whole,
     schema.whole,
     schema.whole,
-    schema.number,
+    schema.seconds,
     schema.number,
     schema.optional(schema.number),
     schema.optional(schema.number),
@@ -227,7 +222,7 @@ _LANE_MOMENT = schema.row(
 
 _TEXT = schema.record(
     {
-        "seconds": schema.number,
+        "seconds": schema.seconds,
         "from": schema.whole,
         "pieces": schema.list_of(schema.row(schema.text, schema.optional(schema.number))),
     }
@@ -237,7 +232,7 @@ _ANSWER = schema.record(
     {
         "turn": schema.whole,
         "at": schema.whole,
-        "seconds": schema.number,
+        "seconds": schema.seconds,
         "prompt": schema.text,
         "reference": schema.text,
         "expected": schema.optional(schema.text),
@@ -246,9 +241,7 @@ _ANSWER = schema.record(
     }
 )
 
-_EVENT = schema.record(
-    {"at": schema.whole, "kind": schema.one_of(*get_args(EventKind)), "seconds": schema.number}
-)
+_EVENT = schema.record({"at": schema.whole, "kind": schema.one_of(*get_args(EventKind)), "seconds": schema.seconds})
 
 _LANE = schema.record(
     {
@@ -258,9 +251,7 @@ _LANE = schema.record(
         "recent": schema.whole,
         "moments": schema.list_of(_LANE_MOMENT, least=1),
         "curve": schema.list_of(
-            schema.row(
-                schema.whole, schema.optional(schema.number), schema.whole, schema.number, schema.number
-            )
+            schema.row(schema.whole, schema.optional(schema.number), schema.whole, schema.number, schema.seconds)
         ),
         "texts": schema.list_of(_TEXT),
         "answers": schema.list_of(_ANSWER),
@@ -272,9 +263,9 @@ _FILE = schema.record(
     {
         "header": _HEADER,
         "moments": schema.list_of(
-            schema.row(schema.number, schema.one_of(*get_args(RunState)), schema.whole), least=1
+            schema.row(schema.seconds, schema.one_of(*get_args(RunState)), schema.whole), least=1
         ),
-        "rss": schema.list_of(schema.row(schema.whole, schema.whole, schema.number)),
+        "rss": schema.list_of(schema.row(schema.whole, schema.whole, schema.seconds)),
         "lanes": schema.list_of(_LANE, least=1),
     }
 )

@@ -43,17 +43,12 @@ PACE = Range(min=0.5, max=100_000, unit="tokens per second", whole=False, option
 
 _LOG = logging.getLogger(__name__)
 
-_TICK_SECONDS = 0.02
-"""The shortest wait between two reads at a set pace: a fast pace reads several tokens at a time."""
-
-_LONGEST_WAIT_SECONDS = 0.1
-"""How long a lane may sleep, at any pace, before it looks whether the pace has changed."""
+_TICK_SECONDS = 0.1
+"""How often a lane at a set pace reads: a slow pace token by token, a fast one some at a time, which costs less."""
 
 _LONGEST_READ_SECONDS = 0.2
-"""How long one read should take at most: so soon does a lane notice that it is to stop."""
-
-_FIRST_READ_TOKENS = 16
-"""The first read, while nobody knows yet how fast this model is."""
+"""How long one read should take, so that a lane soon notices that it is to stop. Where a single token takes about
+as long (a large model, a busy machine), a read may take twice that token's time: shorter ones would gain nothing."""
 
 _CATCH_UP_SECONDS = 0.5
 """How much reading a lane that was held up may make good at once."""
@@ -154,7 +149,7 @@ class Run:
         Raises:
             StreamError: in a run that has ended.
         """
-        if self._stopping.is_set() or self._ended.is_set():
+        if self._ended.is_set():
             raise StreamError("This run has ended: make a new one.")
         if self._started_at is not None:
             return
@@ -253,7 +248,7 @@ class Run:
 
     def _hold(self, lane: Lane) -> None:
         lane.journal.set_status("paused")
-        while not self._going.wait(_LONGEST_WAIT_SECONDS) and not self._stopping.is_set():
+        while not self._going.wait(_TICK_SECONDS) and not self._stopping.is_set():
             pass
         lane.journal.set_status("reading")
 
@@ -275,9 +270,7 @@ class Run:
 def _words(error: BaseException, tokens: int) -> str:
     """What a visitor is told of an error."""
     if _out_of_memory(error):
-        return (
-            f"There was no memory left after {tokens:,} tokens: lower the memory budget, or stop other runs."
-        )
+        return f"There was no memory left after {tokens:,} tokens: lower the memory budget, or stop other runs."
     if isinstance(error, StreamingError):
         return str(error)
     return f"The model failed after {tokens:,} tokens ({type(error).__name__}): the log says more."
@@ -321,28 +314,32 @@ class _Pacer:
         self._clock = clock
         self._looked = clock.seconds()
         self._due = 1.0
-        self._most = _FIRST_READ_TOKENS
+        self._missing = 0.0
+        self._most = 1
+        self._alone_seconds = 0.0
 
     def due(self, pace: float | None, chunk: int) -> int:
-        """Tokens to read now, 0 to wait."""
+        """Tokens to read now; 0 to wait until a tick's worth of them, one at least, is due."""
         most = min(chunk, self._most)
         if pace is None:
             return most
         now = self._clock.seconds()
         self._due = min(self._due + (now - self._looked) * pace, max(1.0, pace * _CATCH_UP_SECONDS))
         self._looked = now
-        return min(most, int(self._due))
+        self._missing = max(1.0, min(most, pace * _TICK_SECONDS)) - self._due
+        return min(most, int(self._due)) if self._missing <= 0 else 0
 
     def wait_seconds(self, pace: float | None) -> float:
-        """How long to sleep until a token is due."""
-        left = 0.0 if pace is None else (1.0 - self._due) / pace
-        return min(max(left, _TICK_SECONDS), _LONGEST_WAIT_SECONDS)
+        """How long to wait after `due` was 0; no longer than a tick, since the pace may change."""
+        return _TICK_SECONDS if pace is None else min(_TICK_SECONDS, self._missing / pace)
 
     def took(self, tokens: int, seconds: float) -> None:
         """What a read took, to know how long the next may be."""
         self._due = max(0.0, self._due - tokens)
         if tokens:
-            self._most = max(1, min(2 * self._most, int(tokens * _LONGEST_READ_SECONDS / seconds)))
+            self._alone_seconds = seconds if tokens == 1 else min(seconds, self._alone_seconds)
+            fitting = int(tokens * max(_LONGEST_READ_SECONDS, 2 * self._alone_seconds) / seconds)
+            self._most = max(1, self._most // 2, min(2 * self._most, fitting))
 
 
 class _Teller:

@@ -6,7 +6,6 @@ RecordingError.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 from streaming.errors import RecordingError
@@ -22,11 +21,18 @@ __all__ = [
     "record",
     "require",
     "row",
+    "seconds",
     "text",
     "whole",
 ]
 
 Check = Callable[[object, str], None]
+
+MOST_COUNT = 2**53
+"""The largest whole number that every reader of JSON keeps exactly."""
+
+MOST_NUMBER = 1e300
+MOST_SECONDS = 1e8
 
 
 def require(right: bool, where: str) -> None:
@@ -36,13 +42,20 @@ def require(right: bool, where: str) -> None:
 
 
 def whole(value: object, where: str) -> None:
-    """A whole number from 0 on."""
-    require(isinstance(value, int) and not isinstance(value, bool) and value >= 0, where)
+    """A count: a whole number from 0 on."""
+    require(isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COUNT, where)
 
 
 def number(value: object, where: str) -> None:
     """A finite number."""
-    require(isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value), where)
+    require(isinstance(value, (int, float)) and not isinstance(value, bool), where)
+    require(abs(value) <= MOST_NUMBER, where)  # NaN is not, either
+
+
+def seconds(value: object, where: str) -> None:
+    """A time from 0 on, of less than a few years."""
+    number(value, where)
+    require(0 <= value <= MOST_SECONDS, where)
 
 
 def flag(value: object, where: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-__all__ = ["ENGLISH", "TEXTS", "Texts"]
+__all__ = ["ENGLISH", "ITALIAN", "TEXTS", "Preset", "Question", "Texts"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +35,9 @@ class Texts:
 
     language: str
     locale: str
+    other_language: str
+    other_name: str
+    other_path: str
 
     title: str
     headline: str
@@ -53,7 +56,6 @@ class Texts:
     stop: str
     restart: str
 
-    settings: str
     sinks: str
     recent: str
     budget: str
@@ -95,6 +97,9 @@ class Texts:
     answers: str
     asked_at: str
     no_answers: str
+    no_words: str
+    right: str
+    wrong: str
     reference: str
     earlier: str
     later: str
@@ -131,6 +136,9 @@ class Texts:
 ENGLISH = Texts(
     language="en",
     locale="en-GB",
+    other_language="it",
+    other_name="Italiano",
+    other_path="it",
     title="StreamingLLM, side by side",
     headline="One model reads an endless text, twice",
     lead="On the left it remembers every token; on the right, only the first few and the latest ones. "
@@ -147,7 +155,6 @@ ENGLISH = Texts(
     resume="Resume",
     stop="Stop",
     restart="Restart",
-    settings="Settings",
     sinks="Sinks kept",
     recent="Recent tokens kept",
     budget="Memory budget, MB",
@@ -231,6 +238,9 @@ ENGLISH = Texts(
     answers="Answers",
     asked_at="Asked at token {at}",
     no_answers="Not asked anything yet",
+    no_words="(says nothing)",
+    right="✓ right",
+    wrong="✗ wrong",
     reference="Reference",
     earlier="Earlier answer",
     later="Later answer",
@@ -310,4 +320,192 @@ ENGLISH = Texts(
     },
 )
 
-TEXTS: Mapping[str, Texts] = MappingProxyType({text.language: text for text in (ENGLISH,)})
+ITALIAN = Texts(
+    language="it",
+    locale="it-IT",
+    other_language="en",
+    other_name="English",
+    other_path="./",
+    title="StreamingLLM, fianco a fianco",
+    headline="Un modello legge un testo senza fine, due volte",
+    lead="A sinistra ricorda ogni token; a destra solo i primi e gli ultimi. "
+    "Guardali entrambi quando il testo supera la lunghezza su cui il modello è stato addestrato.",
+    copy_link="Copia link",
+    theme="Chiaro o scuro",
+    present="Presenta",
+    keys="Tasti",
+    close="Chiudi",
+    transport="Esecuzione",
+    start="Avvia",
+    starting="Si avvia",
+    pause="Pausa",
+    resume="Riprendi",
+    stop="Ferma",
+    restart="Ricomincia",
+    sinks="Sink tenuti",
+    recent="Token recenti tenuti",
+    budget="Limite di memoria, MB",
+    pace="Ritmo",
+    paces={
+        "8": "Lettura, 8 token/s",
+        "30": "Scorsa veloce, 30 token/s",
+        "100": "Veloce, 100 token/s",
+        "300": "Più veloce, 300 token/s",
+        "0": "Più veloce possibile",
+    },
+    seed="Seme",
+    more="Altre impostazioni",
+    more_lanes="Altre corsie, con lo stesso numero di token",
+    sink_positions="Dove stanno i sink",
+    positions={"cache": "nella cache, come in StreamingLLM", "text": "nel testo, per controllo"},
+    presets_label="Prova",
+    presets={
+        "collapse": Preset(
+            name="Oltre la lunghezza di addestramento",
+            watch="Guarda i colori del testo a sinistra, e le due perplessità, attorno alla lunghezza segnata.",
+        ),
+        "million": Preset(
+            name="Fin dove arriva",
+            watch="Nessun ritmo fissato: guarda la memoria delle due corsie, e fin dove va avanti la destra.",
+        ),
+        "no_sinks": Preset(
+            name="Senza sink",
+            watch="La terza corsia ha lo stesso spazio ma nessun sink: guardala alla sua prima espulsione.",
+        ),
+        "text_positions": Preset(
+            name="Posizioni originali",
+            watch="Qui i sink mantengono la loro distanza nel testo: guarda la perplessità della corsia destra.",
+        ),
+        "recall": Preset(
+            name="Che cosa dimentica",
+            watch="Guarda le risposte: ciò che sta prima del primo token recente, per la corsia destra è perduto.",
+        ),
+    },
+    link_copied="Link copiato",
+    recorded="Esecuzione registrata",
+    states={"running": "Dal vivo", "paused": "In pausa", "finished": "Finita"},
+    source_recorded="Modello «{model}», seme {seed}, {seconds} s il {date}. Premi Avvia per eseguirla qui e ora.",
+    source_live="Modello «{model}», addestrato su {context} token per volta; seme {seed}; {seconds} s di esecuzione.",
+    lanes="Corsie",
+    lane_names={
+        "dense": "Cache completa",
+        "sinks": "StreamingLLM",
+        "window": "Finestra",
+        "recompute": "Finestra, ricalcolata",
+    },
+    lane_policies={
+        "dense": "tiene ogni token",
+        "sinks": "tiene {sinks} sink e gli ultimi {recent} token",
+        "window": "tiene gli ultimi {recent} token, nessun sink",
+        "recompute": "rilegge gli ultimi {recent} token per ogni token",
+    },
+    statuses={
+        "waiting": "In attesa",
+        "reading": "Legge",
+        "answering": "Risponde",
+        "paused": "In pausa",
+        "stopped": "Ferma",
+        "failed": "Fallita",
+    },
+    tokens="Token letti",
+    perplexity="Perplessità",
+    memory="Memoria KV",
+    speed="Token/s",
+    time="Tempo per token",
+    cache="Cache",
+    cache_holds="tiene {held} token su {tokens}",
+    strip_unread="non ancora letto",
+    strip_sink="token {index}: un sink, posizione {position} nella cache",
+    strip_held="token {index}: nella cache, posizione {position}",
+    strip_evicted="token {index}: espulso",
+    text="Testo in lettura",
+    calm="atteso",
+    surprised="sorprendente",
+    token_hover="token {index}: {nats} nat, probabilità {percent} %",
+    answers="Risposte",
+    asked_at="Chiesto al token {at}",
+    no_answers="Non è stato chiesto ancora nulla",
+    no_words="(non dice nulla)",
+    right="✓ giusto",
+    wrong="✗ sbagliato",
+    reference="Riferimento",
+    earlier="Risposta precedente",
+    later="Risposta successiva",
+    verdict_waiting="Non ha ancora letto nulla",
+    verdict_reading="{tokens} token, perplessità {now}, {memory}",
+    verdict_left="Uscita dalla lunghezza di addestramento al token {at}; perplessità {before} → {now}",
+    verdict_past="Oltre la lunghezza di addestramento dal token {at}; perplessità {now}, era {before}",
+    verdict_forgets="Espelle dal token {at}; perplessità {before} → {now}",
+    verdict_still="perplessità {now}",
+    verdict_endings={
+        "kv-budget": "Limite di memoria raggiunto: ferma al token {tokens}",
+        "tokens": "Ferma all’ultimo token dell’esecuzione, {tokens}",
+        "seconds": "Ferma alla fine del tempo, dopo {tokens} token",
+        "user": "Fermata da te dopo {tokens} token",
+        "end-of-text": "Ha letto tutto il testo, {tokens} token",
+    },
+    curves="Curve",
+    show_lanes="Corsie mostrate",
+    curves_note="Trascina su un grafico per ingrandire, doppio clic per tornare.",
+    captions={
+        "perplexity": "sugli ultimi {window} token, scala logaritmica; più bassa è meglio",
+        "memory": "chiavi e valori nella cache; a puntini: l’intero processo, su scala propria",
+        "time": "il solo lavoro di ogni corsia, senza il costo della pagina",
+    },
+    axis_tokens="token letti",
+    budget_line="limite di memoria {budget}",
+    process_memory="RSS del processo",
+    event_training="lunghezza di addestramento",
+    events={
+        "first-eviction": "{lane}: prima espulsione",
+        "kv-budget": "{lane}: limite di memoria",
+        "failed": "{lane}: fallita",
+    },
+    download="Scarica",
+    questions_title="Domande che si fanno",
+    questions=(
+        Question(
+            ask="StreamingLLM allunga il contesto?",
+            answer="No. Un token vede ciò che sta nella cache, qui {held} token, che ne siano stati letti {tokens} o un "
+            "milione. Allunga soltanto per quanto un modello può andare avanti.",
+        ),
+        Question(
+            ask="Ricorda?",
+            answer="Dentro la cache, sì: i primi {sinks} token e gli ultimi {recent}. In questa esecuzione {evicted} token "
+            "sono stati espulsi: chi chiede di quelli ha risposta solo per caso. Confronta le risposte col riferimento.",
+        ),
+        Question(
+            ask="Perché tenere i primi token?",
+            answer="L’attenzione deve andare da qualche parte, e i modelli imparano a lasciarla sui primi token quando "
+            "non serve altrove. Toglili, e il resto riceve un’attenzione mai avuta in addestramento: metti i sink a 0, "
+            "o prova «Senza sink», e guarda che cosa fa questo modello.",
+        ),
+        Question(
+            ask="Come funzionano le posizioni?",
+            answer="Si contano dentro la cache. Con {sinks} sink e {recent} token recenti nessun token sta mai oltre la "
+            "posizione {last_position}, che questo modello ha visto nell’addestramento su {context} token. "
+            "Passa sopra le strisce della cache per vedere il posto di ogni token.",
+        ),
+        Question(
+            ask="Che cosa sono le «22 volte più veloce» di cui si legge?",
+            answer="Il dato dell’articolo è rispetto al ricalcolo dell’intera finestra per ogni token, non rispetto a una "
+            "cache completa. Aggiungi la corsia «Finestra, ricalcolata» per misurarlo su questa macchina: il tempo per "
+            "token è una delle curve.",
+        ),
+        Question(
+            ask="Che cosa dicono la perplessità e i colori?",
+            answer="Per ogni token la corsia dice quanto lo riteneva probabile prima di vederlo. Il colore è quella "
+            "sorpresa, token per token; la perplessità è la sua media sugli ultimi {window} token, espressa come numero "
+            "di scelte ugualmente probabili che sorprenderebbero altrettanto.",
+        ),
+    ),
+    key_help={
+        "Space": "avvia, pausa, riprendi",
+        "S": "ferma",
+        "R": "ricomincia",
+        "F": "modalità presentazione, sì e no",
+        "?": "questo elenco",
+    },
+)
+
+TEXTS: Mapping[str, Texts] = MappingProxyType({text.language: text for text in (ENGLISH, ITALIAN)})

@@ -289,12 +289,14 @@ def _two_queries(
     A key has zeros in the half that is not its own, so one ordinary dot product scores each key with the query meant
     for it, and any attention kernel can do the work. Values are padded with zeros, which come out as zeros.
     """
-    batch, heads, count, dim = to_recent.shape
+    batch, _, count, dim = to_recent.shape
     block, sinks = plan.block or count, plan.sinks
     blocks, width = count // block, key.shape[-2] - sinks - count + block
     query = torch.cat([to_recent, to_sinks], dim=-1).unflatten(2, (blocks, block)).transpose(1, 2).flatten(0, 1)
-    keys = key.new_zeros(batch, blocks, key.shape[1], sinks + width, 2 * dim)
-    values = value.new_zeros(keys.shape)
+    keys = key.new_empty(batch, blocks, key.shape[1], sinks + width, 2 * dim)
+    values = value.new_empty(keys.shape)
+    for padding in (keys[..., sinks:, dim:], keys[..., :sinks, :dim], values[..., dim:]):
+        padding.zero_()
     keys[..., sinks:, :dim] = key[:, :, sinks:].unfold(2, width, block).permute(0, 2, 1, 4, 3)
     keys[..., :sinks, dim:] = key[:, None, :, :sinks]
     values[..., sinks:, :dim] = value[:, :, sinks:].unfold(2, width, block).permute(0, 2, 1, 4, 3)

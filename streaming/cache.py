@@ -76,7 +76,7 @@ class StreamLayer(CacheLayerMixin):
         if self.sink_keys.shape[-2] < self.window.sinks:
             return self._take_sinks(key_states, value_states)
         new = key_states.shape[-2]
-        if self._make_room(new) and (self.place is None or len(self.place.cos) == 1):
+        if self._make_room(new) and self._copies == 1:
             return self._append(key_states, value_states, new)
         return self._pass_through(key_states, value_states)
 
@@ -99,14 +99,16 @@ class StreamLayer(CacheLayerMixin):
 
     def _pass_through(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """More new tokens than there is room for: join them in passing, and keep the last ones."""
-        copies = 1 if self.place is None else len(self.place.cos)
-        recent_keys = torch.cat([self.keys[..., self._start : self._end, :], keys], dim=-2)
-        recent_values = torch.cat([self.values[..., self._start : self._end, :], values], dim=-2)
-        self._keep_last(recent_keys, recent_values)
-        return (
-            torch.cat([self._placed_sinks(), recent_keys], dim=-2),
-            torch.cat([self.sink_values.repeat(1, 1, copies, 1), recent_values], dim=-2),
-        )
+        sinks = self._placed_sinks()
+        first, held = sinks.shape[-2], self._end - self._start
+        joined_keys, joined_values = (_empty(x, first + held + x.shape[-2]) for x in (keys, values))
+        joined_keys[..., :first, :] = sinks
+        joined_values[..., :first, :] = self.sink_values.repeat(1, 1, self._copies, 1)
+        for joined, kept, new in ((joined_keys, self.keys, keys), (joined_values, self.values, values)):
+            joined[..., first : first + held, :] = kept[..., self._start : self._end, :]
+            joined[..., first + held :, :] = new
+        self._keep_last(joined_keys[..., first:, :], joined_values[..., first:, :])
+        return joined_keys, joined_values
 
     def _keep_last(self, keys: Tensor, values: Tensor) -> None:
         kept = keys.shape[-2] if self.window.recent is None else min(self.window.recent, keys.shape[-2])
@@ -114,11 +116,14 @@ class StreamLayer(CacheLayerMixin):
         self.keys[..., self._start : self._end, :] = keys[..., -kept:, :]
         self.values[..., self._start : self._end, :] = values[..., -kept:, :]
 
+    @property
+    def _copies(self) -> int:
+        return 1 if self.place is None else len(self.place.cos)
+
     def _placed_sinks(self) -> Tensor:
         if self.place is None or not self.rotates:
-            copies = 1 if self.place is None else len(self.place.cos)
-            return self.sink_keys.repeat(1, 1, copies, 1)
-        per_copy = Rotation(self.place.cos[:, None], self.place.sin[:, None], self.place.partner)
+            return self.sink_keys.repeat(1, 1, self._copies, 1)
+        per_copy = self.place.at((slice(None), None))
         return rotate(self.sink_keys.unsqueeze(2), per_copy).flatten(2, 3)
 
     def _make_room(self, new: int) -> bool:
@@ -236,7 +241,7 @@ class StreamCache(Cache):
         by = torch.tensor(places)
         if rotary is None:  # the rows still count the copies
             still = torch.zeros(len(by), 1)
-            return Rotation(still, still, still)
+            return Rotation(still, still, 0)
         return rotary.by(by, device)
 
     def _renumber(self, first: int, device: torch.device | None) -> None:

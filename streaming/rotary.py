@@ -9,6 +9,7 @@ float64: `position * inv_freq` in float32 is off by 0.06 rad at position 1e6.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,16 +24,16 @@ class Rotation:
     Attributes:
         cos: (n, head_dim) float32; 1 where a dimension is not rotated.
         sin: (n, head_dim) float32, the sign of the partner folded in; 0 where a dimension is not rotated.
-        partner: (head_dim,) int64: the other dimension of each pair.
+        half: number of pairs; dimension i is turned together with dimension i + half.
     """
 
     cos: Tensor
     sin: Tensor
-    partner: Tensor
+    half: int
 
-    def at(self, row: slice | Tensor) -> Rotation:
-        """The same for some of the rows."""
-        return Rotation(self.cos[row], self.sin[row], self.partner)
+    def at(self, rows: Any) -> Rotation:
+        """The same with cos and sin indexed."""
+        return Rotation(self.cos[rows], self.sin[rows], self.half)
 
 
 class Rotary:
@@ -45,11 +46,9 @@ class Rotary:
 
     def __init__(self, inv_freq: Tensor, head_dim: int) -> None:
         """Lay out the pairs once."""
-        half = inv_freq.numel()
-        unrotated = torch.arange(2 * half, head_dim)
         self._inv_freq = inv_freq.detach().to("cpu", torch.float64)
-        self._still = unrotated.numel()
-        self._partner = torch.cat([torch.arange(half) + half, torch.arange(half), unrotated])
+        self._half = inv_freq.numel()
+        self._still = head_dim - 2 * self._half
 
     def by(self, places: Tensor, device: torch.device | None = None) -> Rotation:
         """The rotations that move a vector on by `places` positions (back, where negative).
@@ -64,7 +63,7 @@ class Rotary:
         return Rotation(
             torch.cat([cos, cos, still + 1], dim=-1).to(device, torch.float32),
             torch.cat([-sin, sin, still], dim=-1).to(device, torch.float32),
-            self._partner.to(device),
+            self._half,
         )
 
 
@@ -75,6 +74,6 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
         x: (..., n, head_dim) or (..., any, head_dim) where the rotation has one row.
         rotation: one row for each row of `x`, or a single one for all.
     """
-    wide = x.float()
-    turned = torch.addcmul(wide * rotation.cos, wide.index_select(-1, rotation.partner), rotation.sin)
-    return turned.to(x.dtype)
+    wide, half = x.float(), rotation.half
+    partner = torch.cat([wide[..., half : 2 * half], wide[..., :half], wide[..., 2 * half :]], dim=-1)
+    return (wide * rotation.cos).addcmul_(partner, rotation.sin).to(x.dtype)

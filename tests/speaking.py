@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -53,7 +53,7 @@ def by_rote(first: str, *following: str) -> LoadedModel:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
         model.lm_head.weight.zero_()
-        for token, after in zip(chain, chain[1:], strict=False):
+        for token, after in pairwise(chain):
             model.lm_head.weight[after] += nn.functional.normalize(model.model.embed_tokens.weight[token], dim=0)
     return _with_tokenizer(model)
 

@@ -4,7 +4,7 @@ import time
 from itertools import islice
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from comparisons.feeds import PIECE_CHARACTERS, PromptFeed, TextFeed
@@ -46,6 +46,7 @@ def test_every_reader_gets_the_same_ids_and_another_seed_gives_others():
 
 
 @given(st.text(min_size=1).filter(str.strip))
+@settings(deadline=None)
 @example("word " * 3000)
 @example("x" * 9000)
 @example("語" * 5000)
@@ -58,6 +59,7 @@ def test_a_text_of_any_kind_is_read_to_its_end(text):
 
 
 @given(st.lists(st.sampled_from(["a", "lantern", "über", "x", "1807", "—", "the"]), min_size=1, max_size=3000))
+@settings(deadline=None)
 def test_the_ids_of_a_plain_text_are_those_of_the_whole(words):
     text = " ".join(words)
     assert ids_of(TextFeed(tokenizer(), None, text), 10**6) == tokenizer().encode(text, add_special_tokens=False)

@@ -15,10 +15,12 @@ from comparisons.frames import LaneFrame
 from comparisons.journal import TAIL_POINTS, TAIL_TOKENS
 from comparisons.lanes import Lane, LaneSettings
 from comparisons.prompts import turn
+from streaming import families
 from streaming.errors import SettingsError, StreamError
 from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
 from streaming.policies import Policy, open_stream
+from tests import tiny
 from tests.speaking import BYTES_PER_TOKEN, by_rote, ids_of, loaded, tokenizer
 
 POLICIES = ("dense", "sinks:4+28", "window:32", "recompute:16")
@@ -262,6 +264,21 @@ def test_an_answer_is_never_longer_than_the_memory_that_is_left():
         lane.advance(1)
         steps += 1
     assert steps == 3  # two tokens, and the end
+
+
+def test_a_budget_below_a_single_token_reads_nothing():
+    wide = tiny.build("llama", vocab_size=len(tokenizer()), head_dim=2048)
+    families.prepare(wide)
+    model = LoadedModel(name="wide", model=wide, tokenizer=tokenizer(), context=64, start_token=0)
+    frame = drive(open_lane("dense", model=model, kv_budget_bytes=2**16)).snapshot(0)
+    assert (frame["tokens"], frame["reason"], frame["perplexity"]) == (0, "kv-budget", None)
+
+
+def test_the_last_answer_of_a_run_is_not_cut_short():
+    at = answers_of("dense", max_tokens=400)[1]["at"]
+    answers = answers_of("dense", max_tokens=at + 1, answer_tokens=9)
+    longer = answers_of("dense", max_tokens=400, answer_tokens=9)
+    assert [a["answer"] for a in answers] == [a["answer"] for a in longer[:2]]
 
 
 def test_a_model_that_gives_no_number_is_an_error_in_words():

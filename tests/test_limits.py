@@ -42,7 +42,7 @@ def test_a_real_number_may_be_whole_or_left_out(value):
 
 @pytest.mark.parametrize("value", [0.49, 10.01, math.nan, -math.inf, True, "1", 10**5000], ids=str_of)
 def test_a_real_number_out_of_range_is_refused(value):
-    with pytest.raises(SettingsError, match="from 0.5 to 10"):
+    with pytest.raises(SettingsError, match=r"from 0\.5 to 10"):
         REAL.check("wait", value)
 
 

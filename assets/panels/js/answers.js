@@ -20,6 +20,19 @@ function turnPage(state, step) {
   drawAnswers(state, state.lane);
 }
 
+function answerText(item) {
+  if (!item.done) return `${item.answer} …`;
+  return item.answer.trim() || page.words.no_words;
+}
+
+// Where a fact is asked for, its words are known: they are in the answer, or they are not.
+function drawMark(mark, item) {
+  const known = Boolean(item?.done && item.expected);
+  const right = known && item.answer.toLowerCase().includes(item.expected.toLowerCase());
+  mark.dataset.right = known ? (right ? "yes" : "no") : "";
+  setText(mark, known ? page.words[right ? "right" : "wrong"] : "");
+}
+
 function drawAnswers(state, lane) {
   state.lane = lane;
   const items = answersOf(lane);
@@ -30,7 +43,8 @@ function drawAnswers(state, lane) {
   setText(find(".sl-prompt"), item ? item.prompt : "");
   find(".sl-prompt").title = item ? item.prompt : "";
   setText(find(".sl-own b"), laneName(lane));
-  setText(find(".sl-own span"), item ? item.answer + (item.done ? "" : " …") : "");
+  setText(find(".sl-own span span"), item ? answerText(item) : "");
+  drawMark(find(".sl-own i"), item);
   setText(find(".sl-reference span"), item ? item.reference : "");
   find(".sl-answer").dataset.empty = item ? "" : "yes";
   find("[data-page='-1']").disabled = at <= 0;

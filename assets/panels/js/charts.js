@@ -1,5 +1,5 @@
-// The curves. Each chart is built once and then updated with Plotly.react: uirevision keeps the visitor's
-// zoom, datarevision tells Plotly that the data are new.
+// The curves. Each chart is built once and then updated with Plotly.react; datarevision tells Plotly that the data
+// are new. All charts share the visitor's zoom, which is kept here: the axes grow, so Plotly could not keep it.
 
 const MOST_POINTS = 1000;
 const COLUMNS = { perplexity: 1, memory: 2, time: 3 };
@@ -42,8 +42,8 @@ function curveTrace(lane, column, range) {
   };
 }
 
-function processTrace(state, range) {
-  const points = thin(within(state.history.rss, range), 1, MOST_POINTS);
+function processTrace(state) {
+  const points = thin(within(state.history.rss, state.zoom), 1, MOST_POINTS);
   return {
     name: page.words.process_memory,
     x: points.map((point) => point[0]),
@@ -92,10 +92,10 @@ function eventsShown(state) {
 }
 
 // Labels stand above the plot, each in the first row in which it does not run into the one before.
-function placeLabels(events, most, width) {
+function placeLabels(events, least, most, width) {
   const ends = Array(EVENT_ROWS).fill(-Infinity);
   for (const event of events) {
-    const at = (event.at / most) * width;
+    const at = ((event.at - least) / (most - least)) * width;
     const size = event.text.length * LETTER_WIDTH + 10;
     const start = Math.max(-MARGIN.l, Math.min(at - 4, width + MARGIN.r - size));
     const free = ends.findIndex((end) => end <= start);
@@ -128,7 +128,7 @@ function baseLayout(state, most) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(state.root).fontFamily, color: colour("muted"), size: 12 },
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
-    xaxis: { ...axis, fixedrange: false, title: { text: page.words.axis_tokens, standoff: 8 }, range: [0, most], tickformat: ",~s" },
+    xaxis: { ...axis, fixedrange: false, title: { text: page.words.axis_tokens, standoff: 8 }, range: state.zoom ?? [0, most], uirevision: state.history.seq, tickformat: ",~s" },
     yaxis: { ...axis },
   };
 }
@@ -142,12 +142,12 @@ function perplexityChart(state, traces, layout) {
 }
 
 // The process stands on a scale of its own, in the middle of the chart: it is many times the caches.
-function memoryChart(state, traces, layout, range) {
+function memoryChart(state, traces, layout) {
   const budget = (state.history.header?.kv_budget_bytes ?? 0) / 1e6;
   const megabytes = (value) => bytesText(value * 1e6);
   const most = roundUp(1.08 * Math.max(0.1, budget, ...traces.flatMap((trace) => trace.y)));
   const ends = endsOf(traces, (value) => value / most, megabytes);
-  const rss = processTrace(state, range);
+  const rss = processTrace(state);
   const mostRss = 2 * Math.max(1, ...rss.y);
   Object.assign(layout.yaxis, { range: [0, most], tickformat: ",~f", ticksuffix: " MB" });
   layout.yaxis2 = { overlaying: "y", side: "right", range: [0, mostRss], visible: false, fixedrange: true };
@@ -177,32 +177,28 @@ function timeChart(state, traces, layout) {
 
 const CONFIG = {
   displaylogo: false, showSendToCloud: false, responsive: true,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoom2d", "pan2d"],
+  doubleClick: "autosize",
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "resetScale2d", "zoom2d", "pan2d"],
 };
 const CHARTS = { perplexity: perplexityChart, memory: memoryChart, time: timeChart };
 
-function zoomOf(plot) {
-  const axis = plot._fullLayout ? plot.layout.xaxis : null;
-  return plot.dataset.zoomed && axis ? axis.range : null;
-}
-
-function addEvents(state, layout, plot, most, labelled) {
-  const events = eventsShown(state);
+function addEvents(state, layout, plot, labelled) {
+  const [least, most] = layout.xaxis.range;
+  const events = eventsShown(state).filter((event) => event.at >= least && event.at <= most);
   layout.shapes = events.map(eventLine);
   layout.annotations = [];
   if (!labelled) return;
-  placeLabels(events, most, plot.clientWidth - MARGIN.l - MARGIN.r);
+  placeLabels(events, least, most, plot.clientWidth - MARGIN.l - MARGIN.r);
   layout.annotations = events.map(eventLabel);
   layout.margin.t = 16 * EVENT_ROWS + 6;
 }
 
 function drawChart(state, name, plot) {
-  const range = zoomOf(plot);
   const most = roundUp(Math.max(mostTokens(state.history), 1.5 * (state.history.header?.context ?? 1)));
-  const traces = shownLanes(state).map((lane) => curveTrace(lane, COLUMNS[name], range));
+  const traces = shownLanes(state).map((lane) => curveTrace(lane, COLUMNS[name], state.zoom));
   const layout = baseLayout(state, most);
-  addEvents(state, layout, plot, most, name !== "time");
-  const ends = CHARTS[name](state, traces, layout, range);
+  addEvents(state, layout, plot, name !== "time");
+  const ends = CHARTS[name](state, traces, layout);
   layout.annotations.push(...endLabels(ends, plot.clientHeight - layout.margin.t - MARGIN.b));
   window.Plotly.react(plot, traces, layout, CONFIG);
   if (!plot.dataset.built) watchZoom(state, plot);
@@ -211,8 +207,8 @@ function drawChart(state, name, plot) {
 function watchZoom(state, plot) {
   plot.dataset.built = "yes";
   plot.on("plotly_relayout", (change) => {
-    if ("xaxis.range[0]" in change) plot.dataset.zoomed = "yes";
-    else if ("xaxis.autorange" in change) delete plot.dataset.zoomed;
+    if ("xaxis.range[0]" in change) state.zoom = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+    else if ("xaxis.autorange" in change) state.zoom = null;
     else return;
     state.draw();
   });

@@ -80,12 +80,12 @@ async function copyLink(state, settings) {
   setTimeout(() => setText(button, page.words.copy_link), 2000);
 }
 
-function presetChip(state, [name, words]) {
+function presetChip(state, [name, preset]) {
   const chip = document.createElement("button");
   chip.type = "button";
   chip.className = "sl-chip";
-  chip.textContent = words.name;
-  chip.title = words.watch;
+  chip.textContent = preset.name;
+  chip.title = preset.watch;
   chip.addEventListener("click", () => startRun(state, name));
   return chip;
 }
@@ -101,6 +101,16 @@ function listKeys(state) {
     what.textContent = words;
     list.append(term, what);
   }
+}
+
+// The other language is another address; the settings of the link go along.
+function bindLanguage(state) {
+  const link = state.find("[data-tool='language']");
+  link.href = page.words.other_path;
+  link.hreflang = link.lang = page.words.other_language;
+  link.addEventListener("click", () => {
+    link.href = page.words.other_path + location.search;
+  });
 }
 
 const TOOLS = {
@@ -122,5 +132,6 @@ function bindControls(state) {
     state.draw();
   });
   state.find(".sl-presets .sl-chips").append(...Object.entries(page.words.presets).map((preset) => presetChip(state, preset)));
+  bindLanguage(state);
   listKeys(state);
 }

@@ -27,7 +27,7 @@ function drawStats(card, lane, header) {
   put("memory", bytesText(lane.kv_bytes));
   put("speed", speedText(lane.tokens_per_second));
   const share = header ? Math.min(1, lane.kv_bytes / header.kv_budget_bytes) : 0;
-  card.querySelector(".sl-gauge i").style.transform = `scaleX(${share})`;
+  card.style.setProperty("--share", share);
 }
 
 function drawLane(view, lane, history) {

@@ -19,6 +19,7 @@ function accept(state, text) {
     state.past.add(frame.run);
     state.history = newHistory(frame);
     state.history.preset = state.preset;
+    state.zoom = null;
     state.starting = false;
   }
   mergeFrame(state.history, frame);
@@ -38,10 +39,11 @@ function sourceText(history) {
 
 function drawSource(state) {
   const { history } = state;
+  const { words } = page;
   const badge = state.find(".sl-badge");
   badge.dataset.state = history.recorded ? "recorded" : history.state;
-  setText(badge, history.recorded ? page.words.recorded : page.words.states[history.state]);
-  setText(state.find(".sl-watch"), history.preset ? page.words.presets[history.preset].watch : "");
+  setText(badge, history.recorded ? words.recorded : words.states[history.state]);
+  setText(state.find(".sl-watch"), words.presets[history.preset]?.watch ?? "");
   setText(state.find(".sl-source-text"), sourceText(history));
 }
 
@@ -77,7 +79,7 @@ function render(state) {
 
 function newState(root, trigger, server) {
   const state = {
-    root, trigger, server, history: null, past: new Set(), lanes: [], hidden: new Set(), starting: false, preset: null,
+    root, trigger, server, history: null, past: new Set(), lanes: [], hidden: new Set(), starting: false, preset: null, zoom: null,
     endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
     find: (selector) => root.querySelector(selector),
   };
@@ -93,6 +95,8 @@ function newState(root, trigger, server) {
 }
 
 function mount(root, trigger, props, server, watch) {
+  document.documentElement.lang = page.words.language;
+  document.title = page.words.title;
   root.querySelector("[data-place='top']").append(part("top"));
   root.querySelector("[data-place='rest']").append(part("rest"));
   root.classList.add("sl");

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comparisons.forms import MORE_LANES, PRESETS, Form
+from streaming.errors import SettingsError
+
+
+def test_a_form_becomes_the_run_that_it_describes():
+    run = Form(sinks=2, recent=30.0, budget_mb=3, pace=50, seed=7, lanes=["recompute", "window"]).settings()
+    assert [lane.label for lane in run.lanes] == ["dense", "sinks:2+30", "window:32", "recompute:32"]
+    assert (run.kv_budget_bytes, run.tokens_per_second, run.seed) == (3_000_000, 50, 7)
+
+
+def test_pace_0_is_as_fast_as_the_machine_can():
+    assert Form(pace=0).settings().tokens_per_second is None
+
+
+def test_the_control_leaves_the_sinks_where_they_stand_in_the_text():
+    assert Form(positions="text").settings().lanes[1].label == "sinks:4+124@text"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sinks": -1},
+        {"sinks": True},
+        {"recent": 124.5},
+        {"budget_mb": float("nan")},
+        {"pace": "fast"},
+        {"seed": None},
+        {"lanes": "window"},
+        {"lanes": ["dense"]},
+        {"lanes": [[]]},
+        {"lanes": None},
+        {"positions": "elsewhere"},
+        {"positions": ["cache"]},
+    ],
+)
+def test_what_makes_no_run_is_refused_by_name(wrong):
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        Form(**wrong)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_a_run(preset):
+    assert PRESETS[preset].settings().lanes
+
+
+forms = st.builds(
+    Form,
+    sinks=st.integers(0, 8),
+    recent=st.integers(16, 1020),
+    budget_mb=st.integers(1, 512),
+    pace=st.integers(0, 10_000),
+    seed=st.integers(0, 9999),
+    lanes=st.lists(st.sampled_from(MORE_LANES)),
+    positions=st.sampled_from(["cache", "text"]),
+)
+
+
+@given(forms)
+def test_a_link_brings_the_form_back(form):
+    assert Form.of_query({name: json.dumps(value) for name, value in form.values().items()}) == form
+
+
+@given(st.dictionaries(st.sampled_from([*Form().values(), "other"]), st.text(max_size=20)))
+def test_any_link_makes_a_form(query):
+    assert Form.of_query(query).settings()
+
+
+def test_what_a_link_says_wrongly_leaves_the_rest_alone():
+    assert Form.of_query({"sinks": "99", "seed": "5", "x": "1", "positions": "text"}) == Form(seed=5, positions="text")
