@@ -1,4 +1,4 @@
-"""The experiments in a terminal: `python -m comparisons measure|bench|record`."""
+"""The experiments in a terminal: `python -m comparisons measure|bench|record|report`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-from comparisons import recordings
+from comparisons import recordings, report
 from comparisons.bench import bench
 from comparisons.forms import Form
 from comparisons.quality import Quality, measure
@@ -50,6 +50,7 @@ def _arguments() -> argparse.ArgumentParser:
     figures = add("measure", _measure, "what a model does under each policy, on a held-out seed of the prompt stream")
     figures.add_argument("--tokens", type=int, default=200_000, help="tokens to read (default: 200000)")
     figures.add_argument("--seed", type=int, default=0, help="seed of the prompt stream (default: 0)")
+    figures.add_argument("--save", type=Path, help="also write the figures to this JSON file")
     figures.add_argument("--budget", type=int, help="cache budget in tokens (default: half the training length)")
     speed = add("bench", _bench, "what reading and decoding cost, as ratios; on an otherwise idle machine")
     speed.add_argument("--tokens", type=int, default=1_000_000, help="how far memory is watched (default: 1000000)")
@@ -57,6 +58,8 @@ def _arguments() -> argparse.ArgumentParser:
     record = add("record", _record, "run the page's default comparison and save it as a recording")
     record.add_argument("--out", type=Path, default=Path("assets/recordings/first-paint.json"))
     record.add_argument("--seconds", type=float, default=45.0, help="how long to run (default: 45)")
+    written = commands.add_parser("report", help="write the figures of the bundled models into the README")
+    written.set_defaults(command=lambda _: report.rewrite(Path("README.md")))
     return parser
 
 
@@ -65,7 +68,10 @@ def _measure(arguments: argparse.Namespace) -> None:
     loaded = models.load(arguments.model)
     quality = measure(loaded, seed=arguments.seed, tokens=arguments.tokens, budget=arguments.budget)
     print(_table(quality))
-    print(json.dumps(quality.as_dict()))
+    line = json.dumps(quality.as_dict())
+    if arguments.save:
+        arguments.save.write_text(line + "\n")
+    print(line)
 
 
 def _table(quality: Quality) -> str:

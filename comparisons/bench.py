@@ -152,9 +152,7 @@ def _late_against_early(loaded: LoadedModel, policy: Policy, ids: torch.Tensor) 
     late_s, early_s, ratio = _pairs(
         lambda: [late.step(int(t)) for t in ids[:100]], lambda: [early.step(int(t)) for t in ids[:100]], rounds=9
     )
-    return _row(
-        "a step at token 1,000,000 against token 1,000", ratio, 10 * late_s, 10 * early_s, "ms/token", "≤ 1.10"
-    )
+    return _row("a step at token 1,000,000 against token 1,000", ratio, 10 * late_s, 10 * early_s, "ms/token", "≤ 1.10")
 
 
 def _against_recompute(loaded: LoadedModel, ids: torch.Tensor) -> Iterator[Measurement]:

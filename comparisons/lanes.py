@@ -177,9 +177,7 @@ class Lane:
         nats = self._stream.read(ids).double().cpu().numpy()
         work_seconds = time.perf_counter() - began
         if np.isnan(nats[0 if self.journal.tokens else 1 :]).any():
-            raise StreamError(
-                f"The model gives no number (NaN) near token {self.journal.tokens}: load it in float32."
-            )
+            raise StreamError(f"The model gives no number (NaN) near token {self.journal.tokens}: load it in float32.")
         self.journal.add_read(ids, nats, work_seconds, self._kv_use())
 
     def _kv_use(self) -> KvUse:

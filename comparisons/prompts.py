@@ -177,9 +177,7 @@ def _scene(seed: int, number: int) -> tuple[Turn, ...]:
             written.append(_far_recall(seed, number, index, rng))
         else:
             prompt, reply = next(story)
-            written.append(
-                Turn(index=index, kind="scene" if letter == "O" else "story", prompt=prompt, reply=reply)
-            )
+            written.append(Turn(index=index, kind="scene" if letter == "O" else "story", prompt=prompt, reply=reply))
     return tuple(written)
 
 
@@ -286,9 +284,7 @@ def _pronouns(prefix: str, rng: Random) -> dict[str, str]:
     return {f"{prefix}he": he, f"{prefix}his": his, f"{prefix}him": him}
 
 
-def _fact(
-    form: scenes.FactForm, slots: Mapping[str, str], person: str, obj: str, place: str, rng: Random
-) -> _Fact:
+def _fact(form: scenes.FactForm, slots: Mapping[str, str], person: str, obj: str, place: str, rng: Random) -> _Fact:
     """Fill a fact form: `person` is A or B."""
     prefix = "" if person == "A" else "b"
     drawn = {
@@ -378,9 +374,7 @@ def _recall(index: int, fact: _Fact, asks: int, prompts: tuple[str, ...], rng: R
     """Ask for a fact; the reply states it in the words in which it was told."""
     question = {"question": fact.question, "question_low": fact.question[0].lower() + fact.question[1:]}
     prompt = rng.choice(prompts).format_map({**fact.slots, **question, "indirect": fact.indirect})
-    return Turn(
-        index=index, kind="recall", prompt=prompt, reply=fact.statement, asks=asks, answer=fact.answer
-    )
+    return Turn(index=index, kind="recall", prompt=prompt, reply=fact.statement, asks=asks, answer=fact.answer)
 
 
 def _far_recall(seed: int, number: int, index: int, rng: Random) -> Turn:

@@ -132,9 +132,7 @@ class _LaneRecorder:
             moments=[self._moments[i] for i in kept],
             curve=[_short_point(point) for point in self._curve.thinned(points, height=1)],
             texts=[{**text, "pieces": [[p, rounded(nat, 3)] for p, nat in text["pieces"]]} for text in texts],
-            answers=[
-                {**a, "seconds": round(a["seconds"], 3)} for turn, a in self.answers.items() if turn in answered
-            ],
+            answers=[{**a, "seconds": round(a["seconds"], 3)} for turn, a in self.answers.items() if turn in answered],
             events=[{**event, "seconds": round(event["seconds"], 3)} for event in last["events"]],
         )
 

@@ -146,9 +146,7 @@ def load(path: str | Path) -> Recording:
             raise RecordingError(f"{path.name} is larger than any recording ({MOST_BYTES // 2**20} MiB).")
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise RecordingError(
-            f"The recording {path.name} cannot be read ({error.strerror}): check the path."
-        ) from None
+        raise RecordingError(f"The recording {path.name} cannot be read ({error.strerror}): check the path.") from None
     except UnicodeDecodeError:
         raise RecordingError(f"{path.name} is damaged or no recording: its text is not UTF-8.") from None
     try:

@@ -939,8 +939,6 @@ def sentence_forms() -> tuple[str, ...]:
     """Every distinct sentence form of the stream, prompts and replies together."""
     exchanges = [OPENING, TOLD_BY_USER, *INTERLUDES, *(beat for plot in PLOTS for beat in plot.beats)]
     forms = [form for exchange in exchanges for form in (*exchange.prompts, *exchange.replies)]
-    forms += [
-        form for fact in FACTS for form in (fact.statement, fact.question, *fact.tell, *fact.tails) if form
-    ]
+    forms += [form for fact in FACTS for form in (fact.statement, fact.question, *fact.tell, *fact.tails) if form]
     forms += [*NEXT_PROMPTS, *END_PROMPTS, *RECALLS_NEAR, *RECALLS_FAR, *RECALLS_ELSEWHERE]
     return tuple(dict.fromkeys(forms))

@@ -115,6 +115,7 @@ class Texts:
     curves: str
     show_lanes: str
     curves_note: str
+    unzoom: str
     captions: Mapping[str, str]
     axis_tokens: str
     budget_line: str
@@ -155,9 +156,9 @@ ENGLISH = Texts(
     resume="Resume",
     stop="Stop",
     restart="Restart",
-    sinks="Sinks kept",
-    recent="Recent tokens kept",
-    budget="Memory budget, MB",
+    sinks="Sinks",
+    recent="Recent tokens",
+    budget="Budget, MB",
     pace="Pace",
     paces={
         "8": "Reading, 8 tokens/s",
@@ -259,7 +260,8 @@ ENGLISH = Texts(
     },
     curves="Curves",
     show_lanes="Lanes shown",
-    curves_note="Drag across a chart to zoom, double-click to zoom out.",
+    curves_note="Drag across a chart to zoom in.",
+    unzoom="Show all",
     captions={
         "perplexity": "over the last {window} tokens, log scale; lower is better",
         "memory": "keys and values in the cache; dotted: the whole process, on its own scale",
@@ -342,9 +344,9 @@ ITALIAN = Texts(
     resume="Riprendi",
     stop="Ferma",
     restart="Ricomincia",
-    sinks="Sink tenuti",
-    recent="Token recenti tenuti",
-    budget="Limite di memoria, MB",
+    sinks="Sink",
+    recent="Token recenti",
+    budget="Limite, MB",
     pace="Ritmo",
     paces={
         "8": "Lettura, 8 token/s",
@@ -446,7 +448,8 @@ ITALIAN = Texts(
     },
     curves="Curve",
     show_lanes="Corsie mostrate",
-    curves_note="Trascina su un grafico per ingrandire, doppio clic per tornare.",
+    curves_note="Trascina su un grafico per ingrandire.",
+    unzoom="Mostra tutto",
     captions={
         "perplexity": "sugli ultimi {window} token, scala logaritmica; più bassa è meglio",
         "memory": "chiavi e valori nella cache; a puntini: l’intero processo, su scala propria",

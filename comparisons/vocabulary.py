@@ -324,31 +324,19 @@ class Weather(NamedTuple):
 WEATHERS = (
     Weather("spring", "a soft rain was falling", "The rain had stopped, and every leaf was shining"),
     Weather("spring", "a mild wind was blowing", "The mild wind had dropped, and the air smelled of blossom"),
-    Weather(
-        "spring", "the last snow was melting", "The snow had melted, and small streams ran down the street"
-    ),
-    Weather(
-        "spring", "sun and showers were taking turns", "The showers were over, and a rainbow stood in the sky"
-    ),
+    Weather("spring", "the last snow was melting", "The snow had melted, and small streams ran down the street"),
+    Weather("spring", "sun and showers were taking turns", "The showers were over, and a rainbow stood in the sky"),
     Weather("spring", "a pale sun was shining", "The sun had grown warm, and people sat on their doorsteps"),
     Weather("summer", "the sun was already hot", "It had grown so hot that even the cats lay in the shade"),
     Weather("summer", "not a leaf was moving", "A breeze had come up at last and cooled the streets"),
-    Weather(
-        "summer", "thunder was rumbling far away", "The thunder had come closer, and heavy drops were falling"
-    ),
-    Weather(
-        "summer", "a warm breeze was blowing", "The breeze had died down, and the air was warm and still"
-    ),
+    Weather("summer", "thunder was rumbling far away", "The thunder had come closer, and heavy drops were falling"),
+    Weather("summer", "a warm breeze was blowing", "The breeze had died down, and the air was warm and still"),
     Weather("summer", "the sky was clear and blue", "The sky was still blue, with one small white cloud"),
     Weather("autumn", "there was a thick fog", "The fog had lifted, and the roofs were dripping"),
-    Weather(
-        "autumn", "a gusty wind was chasing the leaves", "The wind had calmed, and the leaves lay in heaps"
-    ),
+    Weather("autumn", "a gusty wind was chasing the leaves", "The wind had calmed, and the leaves lay in heaps"),
     Weather("autumn", "a cold drizzle was falling", "The drizzle had turned into a steady, patient rain"),
     Weather("autumn", "a golden light was shining", "The light had turned red, and the shadows were long"),
-    Weather(
-        "autumn", "the first frost was sparkling on the grass", "The frost was gone, and the grass was wet"
-    ),
+    Weather("autumn", "the first frost was sparkling on the grass", "The frost was gone, and the grass was wet"),
     Weather(
         "winter",
         "snow was falling in large flakes",
@@ -360,9 +348,7 @@ WEATHERS = (
         "the ponds were frozen hard",
         "It was still freezing, and children were skating on the ponds",
     ),
-    Weather(
-        "winter", "grey clouds were hanging low", "The clouds had broken, and a weak sun was looking through"
-    ),
+    Weather("winter", "grey clouds were hanging low", "The clouds had broken, and a weak sun was looking through"),
     Weather("winter", "hail was rattling on the roofs", "The hail had passed, and the sky was clearing"),
 )
 

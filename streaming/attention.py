@@ -168,11 +168,9 @@ def bias_reading(
 
 
 def _recent_held(cache: StreamCache) -> int:
-    return (
-        max(0, len(range(cache.tokens)) - cache.window.sinks)
-        if cache.window.recent is None
-        else min(cache.window.recent, max(0, cache.tokens - cache.window.sinks))
-    )
+    """Tokens in the cache beside the sinks."""
+    others = max(0, cache.tokens - cache.window.sinks)
+    return others if cache.window.recent is None else min(cache.window.recent, others)
 
 
 def _columns(cache: StreamCache, first: int, count: int, recent: int) -> Tensor:

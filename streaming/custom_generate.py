@@ -81,9 +81,7 @@ def sink_generate(
         unread = input_ids[:, cache.tokens :]
         if not unread.shape[1]:
             raise SettingsError("The cache has read all of input_ids already: add the ids of the new turn to them.")
-        return _loop(
-            model, cache, input_ids, unread, logits_processor, stopping_criteria, generation_config, streamer
-        )
+        return _loop(model, cache, input_ids, unread, logits_processor, stopping_criteria, generation_config, streamer)
 
 
 def _loop(

@@ -32,10 +32,10 @@ __all__ = [
     "attn_implementation",
     "check",
     "context",
-    "rotaries",
     "of",
     "plan",
     "prepare",
+    "rotaries",
     "start_token",
 ]
 
@@ -170,9 +170,7 @@ def check(config: PreTrainedConfig) -> None:
     if unknown:
         why = f"its rope type {', '.join(sorted(map(str, unknown)))} is not known"
     if why:
-        raise ModelUnsupported(
-            f"This {config.model_type} model cannot be streamed: {why}. Choose another checkpoint."
-        )
+        raise ModelUnsupported(f"This {config.model_type} model cannot be streamed: {why}. Choose another checkpoint.")
 
 
 def attn_implementation(config: PreTrainedConfig) -> str:

@@ -86,11 +86,7 @@ class Policy:
     def parse(cls, text: str) -> Policy:
         """Read `dense`, `window:256`, `recompute:256`, `sinks:4+252` or `sinks:4+252@text`."""
         found = _PATTERN.fullmatch(text.strip())
-        if (
-            not found
-            or found["kind"] not in get_args(Kind)
-            or (found["recent"] is None) != (found["kind"] == "dense")
-        ):
+        if not found or found["kind"] not in get_args(Kind) or (found["recent"] is None) != (found["kind"] == "dense"):
             raise SettingsError(
                 f"Cannot read the policy {text!r}: write dense, window:256, recompute:256, sinks:4+252 or "
                 "sinks:4+252@text."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.cache import StreamCache
@@ -29,7 +29,6 @@ def take(cache: StreamCache, count: int) -> torch.Tensor:
     return cache.update(tokens, tokens, 0)[1][0, 0, :, 0].long()
 
 
-@settings(deadline=None)
 @given(st.integers(0, 5), st.integers(1, 20), st.lists(st.integers(1, 30), min_size=1, max_size=12))
 def test_the_kept_tokens_are_the_ones_that_the_window_names(sinks: int, recent: int, counts: list[int]) -> None:
     window = SinkWindow(sinks=sinks, recent=recent)
@@ -41,7 +40,6 @@ def test_the_kept_tokens_are_the_ones_that_the_window_names(sinks: int, recent: 
         assert cache.get_seq_length() == len(window.held(cache.tokens)) == len(cache.held())
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12))
 def test_an_unbounded_cache_keeps_everything_in_order(counts: list[int]) -> None:
     cache = StreamCache(SinkWindow(sinks=0, recent=None), [None])

@@ -15,7 +15,7 @@ STREAMING = (
 )
 COMPARISONS = (
     "vocabulary scenes prompts feeds detokenise metrics limits schema frames journal lanes runner recordings "
-    "recorder forms texts static sessions panels"
+    "recorder quality report bench forms texts static sessions panels __main__"
 )
 ORDER = {"streaming": STREAMING.split(), "comparisons": COMPARISONS.split()}
 MAY_IMPORT_GRADIO = {"app.py", "comparisons/panels.py"}
@@ -49,9 +49,7 @@ def test_imports_go_one_way(path: str) -> None:
     if package and module != "__init__":
         assert module in ORDER[package], f"say in ORDER where {path} stands"
         later = {
-            m
-            for p, m in own_modules(path)
-            if p == package and ORDER[package].index(m) >= ORDER[package].index(module)
+            m for p, m in own_modules(path) if p == package and ORDER[package].index(m) >= ORDER[package].index(module)
         }
         assert not later, f"{path} imports {later}, which stand below it"
 

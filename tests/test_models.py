@@ -114,9 +114,7 @@ def in_pickle(files: dict[str, bytes], mark: Path) -> dict[str, bytes]:
     body = io.BytesIO()
     torch.save({"model.norm.weight": Bomb(mark)}, body)
     assert pickle.dumps(Bomb(mark))
-    return {name: data for name, data in files.items() if name != WEIGHTS} | {
-        "pytorch_model.bin": body.getvalue()
-    }
+    return {name: data for name, data in files.items() if name != WEIGHTS} | {"pytorch_model.bin": body.getvalue()}
 
 
 def with_code(files: dict[str, bytes], mark: Path, model_type: str) -> dict[str, bytes]:
@@ -486,9 +484,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     server.stop()
 
 
-def test_a_hub_model_loads_with_progress_then_from_the_cache(
-    hub: Hub, files: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_a_hub_model_loads_with_progress_then_from_the_cache(hub: Hub, files: dict[str, bytes], tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     extra = {"pytorch_model.bin": b"x", "own.py": b"x", "README.md": b"x", "consolidated.safetensors": b"x"}
     source = hub.add("sound", extra | with_code(files, mark, "llama"))

@@ -160,9 +160,7 @@ def test_the_cost_that_is_paid_is_that_of_the_model_s_own_attention(tokens, pool
 def test_heads_come_to_rest_on_the_sink_when_they_pay(tokens, pool):
     free = replace(SINK, attention_cost=0.0, steps=60)
     paying = replace(free, attention_cost=3.0, cost_from=0.0)
-    resting = [
-        _advanced(recipe, tokens, pool, 60).evaluate()["mean_attention_on_first"] for recipe in (free, paying)
-    ]
+    resting = [_advanced(recipe, tokens, pool, 60).evaluate()["mean_attention_on_first"] for recipe in (free, paying)]
     assert resting[1] > resting[0] + 0.2
 
 

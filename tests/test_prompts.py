@@ -95,8 +95,7 @@ class TestNames:
     def test_visitors_and_training_share_no_name(self) -> None:
         assert not all_persons(training=False) & all_persons(training=True)
         held_out, trained = (
-            {prompts._place(seed, number) for number in range(prompts._HALF_PLACES)}
-            for seed in (9, TRAINING_SEED)
+            {prompts._place(seed, number) for number in range(prompts._HALF_PLACES)} for seed in (9, TRAINING_SEED)
         )
         assert len(held_out) == len(trained) == prompts._HALF_PLACES
         assert not held_out & trained
@@ -123,9 +122,7 @@ class TestNames:
 
 def all_persons(*, training: bool) -> set[str]:
     groups, size = words.NAME_STARTS, prompts._HALF_GROUP
-    return {
-        prompts._name(group, words.NAME_ENDS, index, training) for group in groups for index in range(size)
-    }
+    return {prompts._name(group, words.NAME_ENDS, index, training) for group in groups for index in range(size)}
 
 
 class TestRecall:

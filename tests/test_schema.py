@@ -9,9 +9,7 @@ from comparisons import schema
 from streaming.errors import RecordingError
 
 POINT = schema.record({"at": schema.whole, "height": schema.optional(schema.number), "name": schema.text})
-CURVE = schema.record(
-    {"points": schema.list_of(POINT, least=1), "kind": schema.one_of("a", "b"), "live": schema.flag}
-)
+CURVE = schema.record({"points": schema.list_of(POINT, least=1), "kind": schema.one_of("a", "b"), "live": schema.flag})
 GOOD = {
     "points": [{"at": 3, "height": None, "name": "x"}, {"at": 4, "height": 2.5, "name": ""}],
     "kind": "a",

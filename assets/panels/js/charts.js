@@ -4,11 +4,14 @@
 const MOST_POINTS = 1000;
 const COLUMNS = { perplexity: 1, memory: 2, time: 3 };
 const DASHES = { dense: "9px,4px", sinks: "solid", window: "2px,4px", recompute: "9px,4px,2px,4px" };
-const MARGIN = { l: 58, r: 108, b: 46 };
-const LABEL_HEIGHT = 38; // pixels: two lines
 const EVENT_ROWS = 3;
-const LETTER_WIDTH = 5.6; // pixels, roughly, at 12 px
 const STEPS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+// Sizes in pixels follow the size of the page's type, which grows for a lecture.
+function sizes(state) {
+  const type = parseFloat(getComputedStyle(state.root).fontSize) - 3;
+  return { type, letter: 0.47 * type, label: 3.2 * type, row: 1.35 * type, l: 4.8 * type, r: 9 * type, b: 3.8 * type };
+}
 
 // The next round number, so that an axis grows in a few steps and not with every frame.
 function roundUp(value) {
@@ -57,8 +60,8 @@ function processTrace(state) {
 
 // The name and the present value of each curve beside its end, moved apart where two ends meet.
 // An end is {at: height from 0 to 1, value: text, trace}.
-function endLabels(ends, height) {
-  const gap = LABEL_HEIGHT / height;
+function endLabels(ends, height, size) {
+  const gap = size.label / height;
   const sorted = ends.toSorted((a, b) => a.at - b.at);
   sorted.forEach((end, i) => {
     end.at = Math.max(end.at, i ? sorted[i - 1].at + gap : 0);
@@ -66,7 +69,7 @@ function endLabels(ends, height) {
   for (let i = sorted.length - 1, top = 1; i >= 0; i -= 1, top -= gap) sorted[i].at = Math.min(sorted[i].at, top);
   return sorted.map(({ at, value, trace }) => ({
     xref: "paper", x: 1, xanchor: "left", xshift: 8, yref: "paper", y: at, yanchor: "middle", align: "left",
-    text: `<b>${value}</b><br>${trace.name}`, showarrow: false, font: { color: trace.line.color, size: 13 },
+    text: `<b>${value}</b><br>${trace.name}`, showarrow: false, font: { color: trace.line.color, size: size.type + 1 },
   }));
 }
 
@@ -92,16 +95,16 @@ function eventsShown(state) {
 }
 
 // Labels stand above the plot, each in the first row in which it does not run into the one before.
-function placeLabels(events, least, most, width) {
+function placeLabels(events, least, most, width, size) {
   const ends = Array(EVENT_ROWS).fill(-Infinity);
   for (const event of events) {
     const at = ((event.at - least) / (most - least)) * width;
-    const size = event.text.length * LETTER_WIDTH + 10;
-    const start = Math.max(-MARGIN.l, Math.min(at - 4, width + MARGIN.r - size));
+    const length = event.text.length * size.letter + 10;
+    const start = Math.max(-size.l, Math.min(at - 4, width + size.r - length));
     const free = ends.findIndex((end) => end <= start);
     event.row = free < 0 ? EVENT_ROWS - 1 : free;
     event.shift = start - at;
-    ends[event.row] = start + size;
+    ends[event.row] = start + length;
   }
 }
 
@@ -112,21 +115,21 @@ function eventLine(event) {
   };
 }
 
-function eventLabel(event) {
+function eventLabel(event, size) {
   return {
     xref: "x", x: event.at, xanchor: "left", xshift: event.shift, yref: "paper", y: 1, yanchor: "bottom",
-    yshift: 16 * (EVENT_ROWS - 1 - event.row), text: event.text, showarrow: false, font: { color: event.ink, size: 12 },
+    yshift: size.row * (EVENT_ROWS - 1 - event.row), text: event.text, showarrow: false, font: { color: event.ink, size: size.type },
   };
 }
 
-function baseLayout(state, most) {
-  const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, tickfont: { size: 12 }, fixedrange: true };
+function baseLayout(state, most, size) {
+  const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, fixedrange: true };
   return {
     autosize: true, uirevision: state.history.run, datarevision: `${state.history.run}/${state.history.seq}`,
-    margin: { ...MARGIN, t: 14 }, showlegend: false, hovermode: "x unified",
+    margin: { l: size.l, r: size.r, b: size.b, t: 14 }, showlegend: false, hovermode: "x unified",
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(state.root).fontFamily, color: colour("muted"), size: 12 },
+    font: { family: getComputedStyle(state.root).fontFamily, color: colour("muted"), size: size.type },
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
     xaxis: { ...axis, fixedrange: false, title: { text: page.words.axis_tokens, standoff: 8 }, range: state.zoom ?? [0, most], uirevision: state.history.seq, tickformat: ",~s" },
     yaxis: { ...axis },
@@ -165,7 +168,7 @@ function budgetLine(budget) {
 function budgetLabel(budget, text) {
   return {
     xref: "paper", x: 1, xanchor: "right", y: budget, yanchor: "bottom", showarrow: false,
-    text: fill(page.words.budget_line, { budget: text }), font: { color: colour("ink"), size: 12 },
+    text: fill(page.words.budget_line, { budget: text }), font: { color: colour("ink") },
   };
 }
 
@@ -182,24 +185,23 @@ const CONFIG = {
 };
 const CHARTS = { perplexity: perplexityChart, memory: memoryChart, time: timeChart };
 
-function addEvents(state, layout, plot, labelled) {
+function addEvents(state, layout, width, size) {
   const [least, most] = layout.xaxis.range;
   const events = eventsShown(state).filter((event) => event.at >= least && event.at <= most);
   layout.shapes = events.map(eventLine);
-  layout.annotations = [];
-  if (!labelled) return;
-  placeLabels(events, least, most, plot.clientWidth - MARGIN.l - MARGIN.r);
-  layout.annotations = events.map(eventLabel);
-  layout.margin.t = 16 * EVENT_ROWS + 6;
+  placeLabels(events, least, most, width - size.l - size.r, size);
+  layout.annotations = events.map((event) => eventLabel(event, size));
+  layout.margin.t = size.row * EVENT_ROWS + 6;
 }
 
 function drawChart(state, name, plot) {
+  const size = sizes(state);
   const most = roundUp(Math.max(mostTokens(state.history), 1.5 * (state.history.header?.context ?? 1)));
   const traces = shownLanes(state).map((lane) => curveTrace(lane, COLUMNS[name], state.zoom));
-  const layout = baseLayout(state, most);
-  addEvents(state, layout, plot, name !== "time");
+  const layout = baseLayout(state, most, size);
+  addEvents(state, layout, plot.clientWidth, size);
   const ends = CHARTS[name](state, traces, layout);
-  layout.annotations.push(...endLabels(ends, plot.clientHeight - layout.margin.t - MARGIN.b));
+  layout.annotations.push(...endLabels(ends, plot.clientHeight - layout.margin.t - size.b, size));
   window.Plotly.react(plot, traces, layout, CONFIG);
   if (!plot.dataset.built) watchZoom(state, plot);
 }
@@ -215,7 +217,8 @@ function watchZoom(state, plot) {
 }
 
 function drawCharts(state) {
-  if (!window.Plotly || !state.history) return;
+  if (!window.Plotly) return;
+  state.find("[data-tool='unzoom']").hidden = state.zoom === null;
   for (const figure of state.root.querySelectorAll("[data-chart]")) {
     drawChart(state, figure.dataset.chart, figure.querySelector(".sl-plot"));
   }

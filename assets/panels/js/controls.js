@@ -44,10 +44,12 @@ function act(state, what) {
 
 const KEYS = { " ": (state) => act(state, "main"), s: (state) => act(state, "stop"), r: (state) => act(state, "restart"),
   f: togglePresentation, "?": (state) => state.find(".sl-dialog").showModal() };
-const TYPING = 'input,textarea,select,button,a,summary,dialog,[contenteditable="true"],[role="slider"],[role="combobox"],[role="listbox"]';
+const TYPING = 'input,textarea,select,dialog,[contenteditable="true"],[role="slider"],[role="combobox"],[role="listbox"]';
+const PRESSING = "button,a,summary,[tabindex='0']"; // what the space bar itself presses or scrolls
 
 function onKey(state, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPING)) return;
+  if (event.key === " " && event.target.closest(PRESSING)) return;
   const action = KEYS[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
@@ -113,8 +115,13 @@ function bindLanguage(state) {
   });
 }
 
+function unzoom(state) {
+  state.zoom = null;
+  state.draw();
+}
+
 const TOOLS = {
-  link: (state) => state.trigger("link"), theme: toggleTheme, present: togglePresentation, more: toggleMore,
+  link: (state) => state.trigger("link"), theme: toggleTheme, present: togglePresentation, more: toggleMore, unzoom,
   keys: (state) => state.find(".sl-dialog").showModal(),
 };
 

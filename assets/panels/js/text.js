@@ -8,9 +8,17 @@ function surpriseLevel(nats) {
   return nats === null ? 0 : LEVELS.filter((least) => nats >= least).length;
 }
 
+const TOUCHES = ["wheel", "touchmove", "pointerdown", "keydown"];
+const TOUCH_LASTS = 1000; // ms for which a scroll counts as the visitor's own
+
+// The pane follows the text until the visitor scrolls away from its end, and again once back there.
 function textPane(pane) {
-  const state = { pane, from: 0, count: 0, follow: true };
+  const state = { pane, from: 0, count: 0, follow: true, touched: -TOUCH_LASTS };
+  for (const touch of TOUCHES) {
+    pane.addEventListener(touch, () => (state.touched = performance.now()), { passive: true });
+  }
   pane.addEventListener("scroll", () => {
+    if (performance.now() - state.touched > TOUCH_LASTS) return;
     state.follow = pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 24;
   });
   pane.addEventListener("pointerover", (event) => explainToken(state, event.target));
