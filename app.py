@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -31,10 +30,7 @@ FIELDS = tuple(Form().values())
 RUNNING = {"preprocess": False, "show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": MOST_RUNS}
 PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 FAILED = "() => { document.dispatchEvent(new Event('sl-failed')); }"
-LINK = """(...values) => {
-    const names = %s;
-    document.dispatchEvent(new CustomEvent("sl-link", { detail: values.map((value, i) => [names[i], value]) }));
-}""" % json.dumps(FIELDS)
+LINK = "(...values) => { document.dispatchEvent(new CustomEvent('sl-link', { detail: values })); }"
 
 
 def build(loaded: LoadedModel, *, plotly_url: str, first_paint: str | None = None) -> gr.Blocks:

@@ -54,6 +54,7 @@ def _arguments() -> argparse.ArgumentParser:
     figures.add_argument("--budget", type=int, help="cache budget in tokens (default: half the training length)")
     speed = add("bench", _bench, "what reading and decoding cost, as ratios; on an otherwise idle machine")
     speed.add_argument("--tokens", type=int, default=1_000_000, help="how far memory is watched (default: 1000000)")
+    speed.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch (default: all cores)")
     speed.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     record = add("record", _record, "run the page's default comparison and save it as a recording")
     record.add_argument("--out", type=Path, default=Path("assets/recordings/first-paint.json"))
@@ -64,7 +65,6 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(2)
     loaded = models.load(arguments.model)
     quality = measure(loaded, seed=arguments.seed, tokens=arguments.tokens, budget=arguments.budget)
     print(_table(quality))
@@ -91,6 +91,7 @@ def _table(quality: Quality) -> str:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(arguments.threads)
     dtype = getattr(torch, arguments.dtype)
     loaded = models.load(arguments.model, dtype=dtype)
     folder = models.BUNDLED / arguments.model if arguments.model in models.available() else arguments.model
@@ -104,7 +105,8 @@ def _bench(arguments: argparse.Namespace) -> None:
             f"{row.name:82} {row.ratio:8.3f}  ({row.ours:.4g} / {row.other:.4g} {row.unit}; target {row.target})",
             flush=True,
         )
-    print(json.dumps({"model": loaded.name, "dtype": arguments.dtype, "torch": torch.__version__, "rows": rows}))
+    about = {"model": loaded.name, "dtype": arguments.dtype, "threads": arguments.threads, "torch": torch.__version__}
+    print(json.dumps({**about, "rows": rows}))
 
 
 def _record(arguments: argparse.Namespace) -> None:

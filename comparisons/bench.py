@@ -2,7 +2,6 @@
 
 `python -m comparisons bench MODEL` prints a table for people and ends in one line of JSON. Each pair is measured in
 turn, A B A B …, and the ratio is the median of the ratios of the pairs, so that a machine that drifts drifts in both.
-One thread, as a lane has.
 """
 
 from __future__ import annotations
@@ -54,7 +53,6 @@ def bench(loaded: LoadedModel, *, plain: LoadedModel, tokens: int = 1_000_000) -
         plain: the same model as transformers loads it by itself.
         tokens: how far the stream of the memory measurement goes.
     """
-    torch.set_num_threads(1)
     ids = read_stream(loaded, seed=0, tokens=1 << 15)
     budget = loaded.context // 2
     policy = Policy(kind="sinks", sinks=4, recent=budget - 4)

@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from comparisons.forms import Form
 from comparisons.frames import Frame
 from comparisons.texts import Texts
 
@@ -21,7 +22,7 @@ __all__ = ["head", "live_panel", "payload", "script", "theme"]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "panels"
 SCRIPTS = (
-    "words", "history", "thin", "verdict", "text", "answers", "strip", "lanes", "charts", "downloads", "questions",
+    "words", "history", "thin", "verdict", "text", "answers", "strip", "lanes", "marks", "charts", "downloads", "questions",
     "controls", "panel",
 )  # fmt: skip
 SHELL = '<div data-place="top"></div>@children<div data-place="rest"></div>'
@@ -37,7 +38,7 @@ def payload(frame: Frame) -> str:
 def live_panel(words: Texts, plotly_url: str, control: Callable[[Any], bool], value: str | None = None) -> gr.HTML:
     """The live panel; components made inside its `with` stand between the header and the lanes.
 
-    It triggers "start", "preset" (with a name) and "link", and calls `control({"run": id, "action": "pause" | "resume" | "stop"})`.
+    It triggers "start", "preset" (with a name) and "link", and calls `control` as `Sessions.control` says.
 
     Args:
         words: the language.
@@ -57,7 +58,12 @@ def live_panel(words: Texts, plotly_url: str, control: Callable[[Any], bool], va
 
 def script(words: Texts, plotly_url: str) -> str:
     """What the scripts need to know of the page, then the scripts, in one scope and without globals."""
-    page = {"markup": _asset("panel.html"), "words": words.as_json(), "plotly": plotly_url}
+    page = {
+        "markup": _asset("panel.html"),
+        "words": words.as_json(),
+        "plotly": plotly_url,
+        "fields": list(Form().values()),
+    }
     known = f"const page = {json.dumps(page, ensure_ascii=False)};"
     return "\n".join([known, *(_asset(f"js/{name}.js") for name in SCRIPTS)])
 
@@ -74,9 +80,7 @@ def head() -> str:
 def theme() -> gr.themes.Base:
     """Gradio's plain theme in the page's fonts; the overrides lift its contrast to what can be read."""
     fonts = [gr.themes.LocalFont(FONT, weights=(400, 700)), "system-ui", "sans-serif"]
-    base = gr.themes.Base(
-        primary_hue="blue", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "monospace"]
-    )
+    base = gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "monospace"])
     return base.set(
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_400",

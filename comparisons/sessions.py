@@ -34,7 +34,11 @@ class Sessions:
                 self._dismiss(visitor, run)
 
     def control(self, request: Any) -> bool:
-        """Do what a visitor asks: {"run": id, "action": "pause" | "resume" | "stop"}; False where there is no such run."""
+        """Do what a visitor asks: {"run": id, "action": "pause" | "resume" | "stop"}.
+
+        Returns:
+            Whether there is such a run and such an action.
+        """
         if not isinstance(request, dict):
             return False
         run = self._runs.get(str(request.get("run")))

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 START = "[data-do='main']"
 STOP = "[data-do='stop']"
+
+TOPS = """[...document.querySelectorAll('.sl-lane, .sl-card, .sl-source, .sl-transport')]
+    .map(part => Math.round(part.getBoundingClientRect().top))"""
 
 ZOOMS = "[...document.querySelectorAll('.sl-plot')].map(plot => Array.from(plot.layout.xaxis.range))"
 
@@ -67,7 +72,9 @@ def test_pause_holds_and_resume_goes_on(page):
     assert tokens(page) == held
     page.click(START)
     expect(page.locator(".sl-badge")).to_have_text("Live")
-    page.wait_for_function(f"Number(document.querySelector('[data-stat=tokens] dd').textContent.replace(',', '')) > {held[0]}")
+    page.wait_for_function(
+        f"Number(document.querySelector('[data-stat=tokens] dd').textContent.replace(',', '')) > {held[0]}"
+    )
     page.click(STOP)
 
 
@@ -76,7 +83,9 @@ def test_restart_begins_a_new_run_from_its_first_token(page):
     page.wait_for_timeout(2000)
     before = tokens(page)
     page.click("[data-do='restart']")
-    page.wait_for_function(f"Number(document.querySelector('[data-stat=tokens] dd').textContent.replace(',', '')) < {before[0] // 2}")
+    page.wait_for_function(
+        f"Number(document.querySelector('[data-stat=tokens] dd').textContent.replace(',', '')) < {before[0] // 2}"
+    )
     expect(page.locator(".sl-badge")).to_have_text("Live")
     page.click(STOP)
     expect(page.locator(".sl-badge")).to_have_text("Finished")
@@ -137,12 +146,57 @@ def test_a_bad_seed_gets_our_words_and_the_page_can_start_again(page):
 
 
 def test_nothing_moves_when_a_run_begins(page):
-    heights = "[...document.querySelectorAll('.sl-lane, .sl-card, .sl-source, .sl-transport')].map(e => Math.round(e.getBoundingClientRect().top))"
-    before = page.evaluate(heights)
+    before = page.evaluate(TOPS)
     start(page)
     page.wait_for_timeout(1500)
-    assert page.evaluate(heights) == before
+    assert page.evaluate(TOPS) == before
     page.click(STOP)
+
+
+def test_a_lane_can_be_hidden_from_every_chart(page):
+    page.get_by_role("group", name="Lanes shown").get_by_role("button", name="Dense cache").click()
+    page.wait_for_function(f"['perplexity', 'memory', 'time'].every(name => ({CURVES})(name).length === 1)")
+
+
+def test_a_preset_sets_the_form_and_starts_and_says_what_to_watch(page):
+    page.get_by_role("button", name="Without sinks").click()
+    expect(page.locator(".sl-badge")).to_have_text("Live")
+    expect(page.locator(".sl-lane h2")).to_have_text(["Dense cache", "StreamingLLM", "Window"])
+    expect(page.locator(".sl-watch")).not_to_be_empty()
+    page.get_by_role("button", name="More settings").click()
+    expect(page.get_by_label("Window", exact=True)).to_be_checked()
+    page.click(STOP)
+
+
+def test_a_link_brings_the_settings_back_in_both_languages(page, address):
+    page.goto(f'{address}?seed=42&sinks=2&lanes=["window"]&recent=banana')
+    expect(page.get_by_label("Seed")).to_have_value("42")
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_url(re.compile("budget_mb=32"))
+    page.get_by_role("link", name="Italiano").click()
+    expect(page.get_by_label("Seme")).to_have_value("42")
+    expect(page.get_by_label("number input for Sink")).to_have_value("2")
+    expect(page.locator("html")).to_have_attribute("lang", "it")
+
+
+def test_the_italian_page_runs_too(page, address):
+    page.goto(f"{address}it")
+    expect(page.locator(".sl-badge")).to_have_text("Esecuzione registrata")
+    page.click(START)
+    expect(page.locator(".sl-badge")).to_have_text("Dal vivo")
+    page.click(STOP)
+    expect(page.locator(".sl-status")).to_have_text(["Ferma", "Ferma"])
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_the_run_can_be_taken_along(page, kind):
+    with page.expect_download() as download:
+        page.locator(f"[data-save='{kind}']").click()
+    text = download.value.path().read_text("utf-8")
+    if kind == "csv":
+        assert text.startswith("lane,tokens,perplexity,kv_bytes,ms_per_token,seconds\ndense,")
+    else:
+        assert json.loads(text)["header"]["versions"]["torch"]
 
 
 def test_a_phone_shows_it_all_without_scrolling_sideways(visit, address):

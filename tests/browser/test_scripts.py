@@ -42,7 +42,9 @@ def scripts(visit):
 
 
 def sentence(scripts, **changes) -> str:
-    return scripts.evaluate("lane => { const made = newLane(); mergeLane(made, lane); return verdict(made); }", lane(**changes))
+    return scripts.evaluate(
+        "lane => { const made = newLane(); mergeLane(made, lane); return verdict(made); }", lane(**changes)
+    )
 
 
 LEFT = [{"at": 256, "kind": "training-length", "seconds": 1.0}]
@@ -148,7 +150,15 @@ def test_perplexities_are_written_so_that_they_can_be_read(scripts, value, shown
 
 def test_the_strip_says_what_is_held_and_where(scripts):
     sinks = {"kind": "sinks", "sinks": 4, "recent": 124, "cache_tokens": 128, "tokens": 1000}
-    asked = {0: "a sink", 3: "a sink", 4: "evicted", 875: "evicted", 876: "position 4", 999: "position 127", 1000: "not read"}
+    asked = {
+        0: "a sink",
+        3: "a sink",
+        4: "evicted",
+        875: "evicted",
+        876: "position 4",
+        999: "position 127",
+        1000: "not read",
+    }
     for index, words in asked.items():
         assert words in scripts.evaluate("([lane, index]) => placeText(lane, index)", [sinks, index])
 

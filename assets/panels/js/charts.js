@@ -4,7 +4,6 @@
 const MOST_POINTS = 1000;
 const COLUMNS = { perplexity: 1, memory: 2, time: 3 };
 const DASHES = { dense: "9px,4px", sinks: "solid", window: "2px,4px", recompute: "9px,4px,2px,4px" };
-const EVENT_ROWS = 3;
 const STEPS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
 
 // Sizes in pixels follow the size of the page's type, which grows for a lecture.
@@ -55,70 +54,6 @@ function processTrace(state) {
     mode: "lines",
     line: { color: colour("muted"), width: 1.5, dash: "1px,3px" },
     hovertemplate: "%{y:,.0f} MB",
-  };
-}
-
-// The name and the present value of each curve beside its end, moved apart where two ends meet.
-// An end is {at: height from 0 to 1, value: text, trace}.
-function endLabels(ends, height, size) {
-  const gap = size.label / height;
-  const sorted = ends.toSorted((a, b) => a.at - b.at);
-  sorted.forEach((end, i) => {
-    end.at = Math.max(end.at, i ? sorted[i - 1].at + gap : 0);
-  });
-  for (let i = sorted.length - 1, top = 1; i >= 0; i -= 1, top -= gap) sorted[i].at = Math.min(sorted[i].at, top);
-  return sorted.map(({ at, value, trace }) => ({
-    xref: "paper", x: 1, xanchor: "left", xshift: 8, yref: "paper", y: at, yanchor: "middle", align: "left",
-    text: `<b>${value}</b><br>${trace.name}`, showarrow: false, font: { color: trace.line.color, size: size.type + 1 },
-  }));
-}
-
-function endsOf(traces, heightOf, textOf) {
-  return traces.filter((trace) => trace.y.length).map((trace) => {
-    const value = trace.y[trace.y.length - 1];
-    return { trace, at: heightOf(value), value: textOf(value) };
-  });
-}
-
-// Training length (once), then what happened to the lanes on show, from left to right.
-function eventsShown(state) {
-  const { header } = state.history;
-  const found = header ? [{ at: header.context, text: page.words.event_training, ink: colour("muted") }] : [];
-  for (const lane of shownLanes(state)) {
-    for (const event of lane.events) {
-      const words = page.words.events[event.kind];
-      if (words) found.push({ at: event.at, text: fill(words, { lane: laneName(lane) }), ink: colour(lane.kind) });
-    }
-  }
-  for (const event of found) event.text = `${event.text}, ${countText(event.at)}`;
-  return found.sort((a, b) => a.at - b.at);
-}
-
-// Labels stand above the plot, each in the first row in which it does not run into the one before.
-function placeLabels(events, least, most, width, size) {
-  const ends = Array(EVENT_ROWS).fill(-Infinity);
-  for (const event of events) {
-    const at = ((event.at - least) / (most - least)) * width;
-    const length = event.text.length * size.letter + 10;
-    const start = Math.max(-size.l, Math.min(at - 4, width + size.r - length));
-    const free = ends.findIndex((end) => end <= start);
-    event.row = free < 0 ? EVENT_ROWS - 1 : free;
-    event.shift = start - at;
-    ends[event.row] = start + length;
-  }
-}
-
-function eventLine(event) {
-  return {
-    type: "line", xref: "x", x0: event.at, x1: event.at, yref: "paper", y0: 0, y1: 1, layer: "below",
-    line: { color: event.ink, width: 1, dash: "3px,3px" },
-  };
-}
-
-function eventLabel(event, size) {
-  return {
-    xref: "x", x: event.at, xanchor: "left", xshift: event.shift, yref: "paper", y: 1, yanchor: "bottom",
-    yshift: size.row * (EVENT_ROWS - 1 - event.row), text: event.text, showarrow: false, font: { color: event.ink, size: size.type },
   };
 }
 
@@ -185,15 +120,6 @@ const CONFIG = {
 };
 const CHARTS = { perplexity: perplexityChart, memory: memoryChart, time: timeChart };
 
-function addEvents(state, layout, width, size) {
-  const [least, most] = layout.xaxis.range;
-  const events = eventsShown(state).filter((event) => event.at >= least && event.at <= most);
-  layout.shapes = events.map(eventLine);
-  placeLabels(events, least, most, width - size.l - size.r, size);
-  layout.annotations = events.map((event) => eventLabel(event, size));
-  layout.margin.t = size.row * EVENT_ROWS + 6;
-}
-
 function drawChart(state, name, plot) {
   const size = sizes(state);
   const most = roundUp(Math.max(mostTokens(state.history), 1.5 * (state.history.header?.context ?? 1)));
@@ -222,28 +148,6 @@ function drawCharts(state) {
   for (const figure of state.root.querySelectorAll("[data-chart]")) {
     drawChart(state, figure.dataset.chart, figure.querySelector(".sl-plot"));
   }
-}
-
-function drawChips(state) {
-  const box = state.find(".sl-legend .sl-chips");
-  if (box.dataset.run === state.history.run) return;
-  box.dataset.run = state.history.run;
-  box.replaceChildren(...state.history.lanes.map((lane) => laneChip(state, lane)));
-}
-
-function laneChip(state, lane) {
-  const chip = document.createElement("button");
-  chip.type = "button";
-  chip.className = "sl-chip";
-  chip.dataset.kind = lane.kind;
-  chip.setAttribute("aria-pressed", String(!state.hidden.has(lane.label)));
-  chip.append(part("lane").querySelector(".sl-swatch"), laneName(lane));
-  chip.addEventListener("click", () => {
-    if (!state.hidden.delete(lane.label)) state.hidden.add(lane.label);
-    chip.setAttribute("aria-pressed", String(!state.hidden.has(lane.label)));
-    state.draw();
-  });
-  return chip;
 }
 
 // Plotly is large: it is fetched once the text has been painted.

@@ -73,8 +73,8 @@ function toggleMore(state) {
 }
 
 // A link carries the settings as they stand, each as JSON.
-async function copyLink(state, settings) {
-  const query = new URLSearchParams(settings.map(([name, value]) => [name, JSON.stringify(value)]));
+async function copyLink(state, values) {
+  const query = new URLSearchParams(values.map((value, i) => [page.fields[i], JSON.stringify(value)]));
   history.replaceState(null, "", `?${query}`);
   const button = state.find("[data-tool='link']");
   await navigator.clipboard?.writeText(location.href).catch(() => {});
