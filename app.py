@@ -66,8 +66,7 @@ def _fill(page: gr.Blocks, words: Texts, sessions: Sessions, plotly_url: str, fi
             settings = Form(**dict(zip(FIELDS, given, strict=True))).settings()
         except SettingsError as error:
             raise gr.Error(str(error), print_exception=False) from None
-        for frame in sessions.frames(request.session_hash or "", settings):
-            yield panels.payload(frame)
+        yield from panels.payloads(sessions.frames(request.session_hash or "", settings))
 
     with panels.live_panel(words, plotly_url, control, first_paint) as panel:
         inputs = _inputs(words)

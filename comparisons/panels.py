@@ -8,31 +8,74 @@ ever put into markup: it travels as JSON and is drawn as text.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from comparisons.forms import Form
-from comparisons.frames import Frame
+from comparisons.frames import AnswerTail, Frame
 from comparisons.texts import Texts
 
-__all__ = ["head", "live_panel", "payload", "script", "theme"]
+__all__ = ["head", "live_panel", "payload", "payloads", "script", "theme"]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "panels"
 SCRIPTS = (
-    "words", "history", "thin", "verdict", "text", "answers", "strip", "lanes", "marks", "charts", "downloads", "questions",
-    "controls", "panel",
-)  # fmt: skip
+    *("words", "look", "history", "thin", "verdict"),
+    *("text", "answers", "strip", "lanes"),
+    *("marks", "charts", "chips", "downloads", "questions"),
+    *("controls", "panel"),
+)
 SHELL = '<div data-place="top"></div>@children<div data-place="rest"></div>'
 FONT = "Source Sans Pro"
 
 
-def payload(frame: Frame) -> str:
-    """A frame as the one JSON string that the panel gets; "<" is escaped, so nobody can take it for markup."""
-    text = json.dumps(frame, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def payload(frame: Frame, told: Frame | None = None) -> str:
+    """A frame as the one JSON string that the panel gets; "<" is escaped, so nobody can take it for markup.
+
+    Args:
+        frame: what to tell.
+        told: an earlier frame of the run whose tails need not be told again.
+    """
+    news = frame if told is None else _news(frame, told)
+    text = json.dumps(news, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
+
+
+def payloads(frames: Iterable[Frame]) -> Iterator[str]:
+    """A run's payloads. Each tells again what the frame before told, so that losing one loses nothing."""
+    earlier: deque[Frame] = deque(maxlen=2)
+    for frame in frames:
+        yield payload(frame, earlier[0] if len(earlier) == 2 else None)
+        earlier.append(frame)
+
+
+def _news(frame: Frame, told: Frame) -> dict[str, Any]:
+    lanes = [
+        {
+            **lane,
+            "curve": _later(lane["curve"], "points", before["curve"]),
+            "text": _later(lane["text"], "pieces", before["text"]),
+            "answers": _unfinished(lane["answers"], before["answers"]),
+        }
+        for lane, before in zip(frame["lanes"], told["lanes"], strict=True)
+    ]
+    return {**frame, "rss": _later(frame["rss"], "points", told["rss"]), "lanes": lanes}
+
+
+def _later(tail: Any, items: str, before: Any) -> dict[str, Any]:
+    """The items of a tail that come after those of the tail before."""
+    start = max(tail["from"], before["from"] + len(before[items]))
+    return {"from": start, items: tail[items][start - tail["from"] :]}
+
+
+def _unfinished(answers: AnswerTail, before: AnswerTail) -> dict[str, Any]:
+    """The answers that were not told to their end before."""
+    done = [answer["done"] for answer in before["items"]]
+    told = done.index(False) if False in done else len(done)
+    return _later(answers, "items", {"from": before["from"], "items": before["items"][:told]})
 
 
 def live_panel(words: Texts, plotly_url: str, control: Callable[[Any], bool], value: str | None = None) -> gr.HTML:

@@ -121,10 +121,12 @@ class StreamLayer(CacheLayerMixin):
         return 1 if self.place is None else len(self.place.cos)
 
     def _placed_sinks(self) -> Tensor:
+        copies = self._copies
         if self.place is None or not self.rotates:
-            return self.sink_keys.repeat(1, 1, self._copies, 1)
-        per_copy = self.place.at((slice(None), None))
-        return rotate(self.sink_keys.unsqueeze(2), per_copy).flatten(2, 3)
+            return self.sink_keys if copies == 1 else self.sink_keys.repeat(1, 1, copies, 1)
+        if copies == 1:
+            return rotate(self.sink_keys, self.place)
+        return rotate(self.sink_keys.unsqueeze(2), self.place.at((slice(None), None))).flatten(2, 3)
 
     def _make_room(self, new: int) -> bool:
         """Whether `new` tokens can be appended in place, after moving or growing the buffer where that helps."""

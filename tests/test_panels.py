@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 
@@ -25,11 +27,38 @@ def test_a_payload_refuses_what_is_not_json():
         panels.payload({"perplexity": math.nan})
 
 
-def test_the_frames_of_a_run_stay_small():
-    frames = Sessions(loaded()).frames("anna", Form(recent=28, pace=100).settings())
-    sizes = [len(panels.payload(next(frames))) for _ in range(8)]
-    frames.close()
-    assert max(sizes) * 5 < 60_000, "bytes per second of a visitor"
+def told_to(payloads: Iterator[str], lost: set[int]) -> tuple[dict[int, str], dict[int, list]]:
+    """The text and the curve that a reader has in the end who misses some payloads."""
+    text, curve = {}, {}
+    for seq, payload in enumerate(payloads):
+        if seq not in lost:
+            lane = json.loads(payload)["lanes"][0]
+            text |= dict(enumerate((piece for piece, _ in lane["text"]["pieces"]), lane["text"]["from"]))
+            curve |= dict(enumerate(lane["curve"]["points"], lane["curve"]["from"]))
+    return text, curve
+
+
+def test_the_payloads_of_a_run_are_small_and_none_is_needed():
+    frames = list(islice(Sessions(loaded()).frames("anna", Form(recent=28, pace=100).settings()), 15))
+    payloads = [panels.payload(frame) for frame in frames]
+    shorter = list(panels.payloads(frames))
+    assert told_to(shorter, lost=set()) == told_to(shorter, lost={4, 7, 12}) == told_to(payloads, lost=set())
+    assert sum(map(len, shorter[5:])) / 2 < 30_000, "bytes per second of a visitor"
+
+
+def test_an_answer_is_told_until_it_is_done():
+    def frame(*answers: tuple[int, str, bool]) -> dict:
+        items = [{"turn": turn, "answer": answer, "done": done} for turn, answer, done in answers]
+        empty = {"curve": {"from": 0, "points": []}, "text": {"from": 0, "pieces": []}}
+        return {"rss": {"from": 0, "points": []}, "lanes": [{**empty, "answers": {"from": 5, "items": items}}]}
+
+    def news(before: dict, now: dict) -> dict:
+        return json.loads(panels.payload(now, before))["lanes"][0]["answers"]
+
+    begun, done = frame((0, "Un", False)), frame((0, "Under it", True))
+    assert news(begun, done) == {"from": 5, "items": done["lanes"][0]["answers"]["items"]}
+    assert news(done, frame((0, "Under it", True), (8, "A", False)))["from"] == 6
+    assert news(done, done)["items"] == []
 
 
 def test_a_panel_shows_what_it_was_given_even_if_a_model_wrote_markup():

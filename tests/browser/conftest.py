@@ -66,7 +66,7 @@ def browser() -> Iterator[Browser]:
 def visit(browser) -> Iterator[Visit]:
     """A page of its own; the test fails if it complains or leaves this machine."""
     expect.set_options(timeout=PATIENCE)
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context = browser.new_context(viewport={"width": 1440, "height": 2000}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE)
     visit = Visit(context.new_page())
     visit.watch()

@@ -48,8 +48,9 @@ def test_a_recorded_run_is_there_before_anyone_clicks_and_says_so(page):
 
 def test_both_curves_of_every_chart_grow_once_started_until_stopped(page):
     start(page)
-    page.wait_for_function(f"({CURVES})('time').every(curve => curve.x.length > 2)")
-    before = {name: curves(page, name) for name in ("perplexity", "memory", "time")}
+    names = ("perplexity", "memory", "time")
+    page.wait_for_function(f"{[*names]}.every(name => ({CURVES})(name).every(curve => curve.x.length > 2))")
+    before = {name: curves(page, name) for name in names}
     page.wait_for_timeout(1500)
     for name, earlier in before.items():
         for was, now in zip(earlier, curves(page, name), strict=True):

@@ -2,24 +2,15 @@
 // are new. All charts share the visitor's zoom, which is kept here: the axes grow, so Plotly could not keep it.
 
 const MOST_POINTS = 1000;
+const ROUND_EVERY = 350; // ms
 const COLUMNS = { perplexity: 1, memory: 2, time: 3 };
 const DASHES = { dense: "9px,4px", sinks: "solid", window: "2px,4px", recompute: "9px,4px,2px,4px" };
 const STEPS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
-
-// Sizes in pixels follow the size of the page's type, which grows for a lecture.
-function sizes(state) {
-  const type = parseFloat(getComputedStyle(state.root).fontSize) - 3;
-  return { type, letter: 0.47 * type, label: 3.2 * type, row: 1.35 * type, l: 4.8 * type, r: 9 * type, b: 3.8 * type };
-}
 
 // The next round number, so that an axis grows in a few steps and not with every frame.
 function roundUp(value) {
   const unit = 10 ** Math.floor(Math.log10(value));
   return unit * STEPS.find((step) => step * unit >= value * 0.999999);
-}
-
-function colour(name) {
-  return getComputedStyle(document.querySelector(".sl-lanes")).getPropertyValue(`--${name}`).trim();
 }
 
 function shownLanes(state) {
@@ -31,15 +22,15 @@ function liveHead(lane) {
   return [lane.tokens, lane.perplexity, lane.kv_bytes, lane.ms_per_token];
 }
 
-function curveTrace(lane, column, range) {
-  const points = thin(within([...lane.curve, liveHead(lane)], range), column, MOST_POINTS);
+function curveTrace(state, lane, column) {
+  const points = thin(within([...lane.curve, liveHead(lane)], state.zoom), column, MOST_POINTS);
   const scale = column === COLUMNS.memory ? 1e-6 : 1;
   return {
     name: laneName(lane),
     x: points.map((point) => point[0]),
     y: points.map((point) => point[column] * scale),
     mode: "lines",
-    line: { color: colour(lane.kind), width: 2.5, dash: DASHES[lane.kind] ?? "solid" },
+    line: { color: state.look[lane.kind], width: 2.5, dash: DASHES[lane.kind] ?? "solid" },
     hovertemplate: "%{y:,.4~g}",
   };
 }
@@ -52,21 +43,26 @@ function processTrace(state) {
     y: points.map((point) => point[1] / 1e6),
     yaxis: "y2",
     mode: "lines",
-    line: { color: colour("muted"), width: 1.5, dash: "1px,3px" },
+    line: { color: state.look.muted, width: 1.5, dash: "1px,3px" },
     hovertemplate: "%{y:,.0f} MB",
   };
 }
 
-function baseLayout(state, most, size) {
-  const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, fixedrange: true };
+function baseLayout(state, most) {
+  const { look, history } = state;
+  const { size } = look;
+  const axis = { gridcolor: look.line, linecolor: look.line, zeroline: false, fixedrange: true };
   return {
-    autosize: true, uirevision: state.history.run, datarevision: `${state.history.run}/${state.history.seq}`,
+    autosize: true, uirevision: history.run, datarevision: `${history.run}/${history.seq}`,
     margin: { l: size.l, r: size.r, b: size.b, t: 14 }, showlegend: false, hovermode: "x unified",
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(state.root).fontFamily, color: colour("muted"), size: size.type },
-    hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
-    xaxis: { ...axis, fixedrange: false, title: { text: page.words.axis_tokens, standoff: 8 }, range: state.zoom ?? [0, most], uirevision: state.history.seq, tickformat: ",~s" },
+    font: { family: look.fontFamily, color: look.muted, size: size.type },
+    hoverlabel: { bgcolor: look.card, bordercolor: look.line, font: { color: look.ink } },
+    xaxis: {
+      ...axis, fixedrange: false, title: { text: page.words.axis_tokens, standoff: 8 }, tickformat: ",~s",
+      range: state.zoom ?? [0, most], uirevision: history.seq,
+    },
     yaxis: { ...axis },
   };
 }
@@ -89,21 +85,21 @@ function memoryChart(state, traces, layout) {
   const mostRss = 2 * Math.max(1, ...rss.y);
   Object.assign(layout.yaxis, { range: [0, most], tickformat: ",~f", ticksuffix: " MB" });
   layout.yaxis2 = { overlaying: "y", side: "right", range: [0, mostRss], visible: false, fixedrange: true };
-  layout.shapes.push(budgetLine(budget));
-  layout.annotations.push(budgetLabel(budget, megabytes(budget)));
+  layout.shapes.push(budgetLine(budget, state.look));
+  layout.annotations.push(budgetLabel(budget, megabytes(budget), state.look));
   traces.push(rss);
   return [...ends, ...endsOf([rss], (value) => value / mostRss, megabytes)];
 }
 
-function budgetLine(budget) {
-  const line = { color: colour("ink"), width: 1.5, dash: "6px,3px" };
+function budgetLine(budget, look) {
+  const line = { color: look.ink, width: 1.5, dash: "6px,3px" };
   return { type: "line", xref: "paper", x0: 0, x1: 1, y0: budget, y1: budget, line };
 }
 
-function budgetLabel(budget, text) {
+function budgetLabel(budget, text, look) {
   return {
     xref: "paper", x: 1, xanchor: "right", y: budget, yanchor: "bottom", showarrow: false,
-    text: fill(page.words.budget_line, { budget: text }), font: { color: colour("ink") },
+    text: fill(page.words.budget_line, { budget: text }), font: { color: look.ink },
   };
 }
 
@@ -121,19 +117,19 @@ const CONFIG = {
 const CHARTS = { perplexity: perplexityChart, memory: memoryChart, time: timeChart };
 
 function drawChart(state, name, plot) {
-  const size = sizes(state);
+  const { size } = state.look;
   const most = roundUp(Math.max(mostTokens(state.history), 1.5 * (state.history.header?.context ?? 1)));
-  const traces = shownLanes(state).map((lane) => curveTrace(lane, COLUMNS[name], state.zoom));
-  const layout = baseLayout(state, most, size);
-  addEvents(state, layout, plot.clientWidth, size);
+  const traces = shownLanes(state).map((lane) => curveTrace(state, lane, COLUMNS[name]));
+  const layout = baseLayout(state, most);
+  addEvents(state, layout, plot.wide - size.l - size.r);
   const ends = CHARTS[name](state, traces, layout);
-  layout.annotations.push(...endLabels(ends, plot.clientHeight - layout.margin.t - size.b, size));
+  layout.annotations.push(...endLabels(ends, plot.high - layout.margin.t - size.b, size));
   window.Plotly.react(plot, traces, layout, CONFIG);
-  if (!plot.dataset.built) watchZoom(state, plot);
+  if (!plot.built) watchZoom(state, plot);
 }
 
 function watchZoom(state, plot) {
-  plot.dataset.built = "yes";
+  plot.built = true;
   plot.on("plotly_relayout", (change) => {
     if ("xaxis.range[0]" in change) state.zoom = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
     else if ("xaxis.autorange" in change) state.zoom = null;
@@ -142,12 +138,37 @@ function watchZoom(state, plot) {
   });
 }
 
+// Charts are drawn in rounds, one chart per animation frame and a pause between two rounds, so that no update holds
+// the page for long. Charts out of sight wait until they are seen.
 function drawCharts(state) {
   if (!window.Plotly) return;
   state.find("[data-tool='unzoom']").hidden = state.zoom === null;
-  for (const figure of state.root.querySelectorAll("[data-chart]")) {
+  state.stale = true;
+  if (!state.inRound) startRound(state);
+}
+
+function startRound(state) {
+  state.inRound = true;
+  setTimeout(() => {
+    state.stale = false;
+    const figures = [...state.root.querySelectorAll("[data-chart]")];
+    drawNext(state, figures.filter((figure) => isDrawn(figure.querySelector(".sl-plot"))));
+  }, state.rested + ROUND_EVERY - performance.now());
+}
+
+function isDrawn(plot) {
+  return plot.wide > 0 && (plot.seen || !plot.built);
+}
+
+function drawNext(state, [figure, ...others]) {
+  if (figure) {
     drawChart(state, figure.dataset.chart, figure.querySelector(".sl-plot"));
+    requestAnimationFrame(() => drawNext(state, others));
+    return;
   }
+  state.rested = performance.now();
+  state.inRound = false;
+  if (state.stale) startRound(state);
 }
 
 // Plotly is large: it is fetched once the text has been painted.

@@ -29,6 +29,7 @@ async function saveCharts(state, format) {
   for (const figure of state.root.querySelectorAll("[data-chart]")) {
     const filename = fileName(state.history, figure.dataset.chart);
     const plot = figure.querySelector(".sl-plot");
+    drawChart(state, figure.dataset.chart, plot);
     const size = { width: plot.clientWidth, height: plot.clientHeight, scale: 2 };
     await window.Plotly.downloadImage(plot, { format, filename, ...size });
   }

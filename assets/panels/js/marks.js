@@ -27,11 +27,11 @@ function endsOf(traces, heightOf, textOf) {
 // Training length (once), then what happened to the lanes on show, from left to right.
 function eventsShown(state) {
   const { header } = state.history;
-  const found = header ? [{ at: header.context, text: page.words.event_training, ink: colour("muted") }] : [];
+  const found = header ? [{ at: header.context, text: page.words.event_training, ink: state.look.muted }] : [];
   for (const lane of shownLanes(state)) {
     for (const event of lane.events) {
       const words = page.words.events[event.kind];
-      if (words) found.push({ at: event.at, text: fill(words, { lane: laneName(lane) }), ink: colour(lane.kind) });
+      if (words) found.push({ at: event.at, text: fill(words, { lane: laneName(lane) }), ink: state.look[lane.kind] });
     }
   }
   for (const event of found) event.text = `${event.text}, ${countText(event.at)}`;
@@ -62,15 +62,17 @@ function eventLine(event) {
 function eventLabel(event, size) {
   return {
     xref: "x", x: event.at, xanchor: "left", xshift: event.shift, yref: "paper", y: 1, yanchor: "bottom",
-    yshift: size.row * (EVENT_ROWS - 1 - event.row), text: event.text, showarrow: false, font: { color: event.ink, size: size.type },
+    yshift: size.row * (EVENT_ROWS - 1 - event.row), text: event.text, showarrow: false,
+    font: { color: event.ink, size: size.type },
   };
 }
 
-function addEvents(state, layout, width, size) {
+function addEvents(state, layout, width) {
+  const { size } = state.look;
   const [least, most] = layout.xaxis.range;
   const events = eventsShown(state).filter((event) => event.at >= least && event.at <= most);
   layout.shapes = events.map(eventLine);
-  placeLabels(events, least, most, width - size.l - size.r, size);
+  placeLabels(events, least, most, width, size);
   layout.annotations = events.map((event) => eventLabel(event, size));
   layout.margin.t = size.row * EVENT_ROWS + 6;
 }

@@ -79,7 +79,8 @@ function render(state) {
 
 function newState(root, trigger, server) {
   const state = {
-    root, trigger, server, history: null, past: new Set(), lanes: [], hidden: new Set(), starting: false, preset: null, zoom: null,
+    root, trigger, server, history: null, past: new Set(), starting: false, preset: null,
+    lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
     endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
     find: (selector) => root.querySelector(selector),
   };
@@ -103,10 +104,10 @@ function mount(root, trigger, props, server, watch) {
   const state = newState(root, trigger, server);
   bindControls(state);
   buildQuestions(state);
+  watchLook(state);
   accept(state, props.value);
   render(state);
   watch("value", () => accept(state, props.value));
-  new MutationObserver(() => state.draw()).observe(document.body, { attributeFilter: ["class"] });
   requestAnimationFrame(() => requestAnimationFrame(() => fetchPlotly(() => state.draw())));
 }
 
