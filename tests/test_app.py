@@ -81,7 +81,7 @@ def test_bad_values_through_the_api_get_our_words(client, name, value, words):
 def test_what_only_javascript_calls_numbers_gets_our_words_too(app, value):
     calls = f"{app[0]}gradio_api/call/start"
     asked = httpx.post(
-        calls, content=f'{{"data": [{value}, 28, 1, 0, 0]}}', headers={"content-type": "application/json"}
+        calls, content=f'{{"data": [{value}, 28, 1, 0, 0, [], "cache"]}}', headers={"content-type": "application/json"}
     )
     said = httpx.get(f"{calls}/{asked.json()['event_id']}", timeout=30).text
     assert "event: error" in said and "sinks must be a whole number" in said

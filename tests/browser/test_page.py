@@ -12,6 +12,8 @@ STOP = "[data-do='stop']"
 TOPS = """[...document.querySelectorAll('.sl-lane, .sl-card, .sl-source, .sl-transport')]
     .map(part => Math.round(part.getBoundingClientRect().top))"""
 
+RUNS = "[...document.querySelectorAll('.sl-plot')].map(plot => plot.layout.uirevision)"
+
 ZOOMS = "[...document.querySelectorAll('.sl-plot')].map(plot => Array.from(plot.layout.xaxis.range))"
 
 CURVES = """name => document.querySelector(`[data-chart="${name}"] .sl-plot`).data
@@ -24,8 +26,11 @@ def curves(page: Page, name: str) -> list[dict]:
 
 
 def start(page: Page) -> None:
+    """Start a run and wait until it stands in every chart."""
+    recorded = page.evaluate(RUNS)[0]
     page.click(START)
     expect(page.locator(".sl-badge")).to_have_text("Live")
+    page.wait_for_function(f"({RUNS}).every(run => run !== '{recorded}')")
 
 
 def tokens(page: Page) -> list[int]:
