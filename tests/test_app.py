@@ -11,10 +11,11 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from app import first_paint
 from tests import speaking
 from tests.serving import command, served
 
-GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3}
+GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3, "lanes": [], "positions": "cache"}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,9 @@ def test_a_run_reads_until_its_dense_lane_is_full_and_stops_with_its_visitor(app
         ("pace", -1, "from 0 to"),
         ("pace", {"a": 1}, "whole number"),
         ("seed", 10_000, "from 0 to 9,999"),
+        ("lanes", ["dense"], "lanes must be"),
+        ("lanes", "window", "lanes must be"),
+        ("positions", "nowhere", "positions must be"),
     ],
 )
 def test_bad_values_through_the_api_get_our_words(client, name, value, words):
@@ -94,6 +98,12 @@ def test_a_command_without_a_run_of_its_own_does_nothing(app, request_):
     body = {"data": [request_], "fn_name": "control", "component_id": panel, "session_hash": "nobody"}
     answer = httpx.post(f"{app[0]}gradio_api/component_server/", json=body)
     assert answer.json() is False
+
+
+def test_the_recorded_run_is_small_enough_to_come_with_the_page():
+    payload = first_paint()
+    assert len(payload) <= 40_000
+    assert json.loads(payload)["recorded"] is True
 
 
 def test_a_missing_model_is_said_in_one_line_before_anything_is_served(tmp_path):

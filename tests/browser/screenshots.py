@@ -24,7 +24,7 @@ def main(folder: Path = ROOT / "docs") -> int:
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(address)
             _picture(page, folder / f"{name}.png", after_seconds=5)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport={"width": 1440, "height": 1950})  # charts out of sight are not drawn
         page.goto(address)
         page.get_by_role("button", name="Start", exact=True).click()
         _picture(page, folder / "page-live.png", after_seconds=30)

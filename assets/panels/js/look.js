@@ -2,6 +2,8 @@
 
 const COLOURS = ["dense", "sinks", "window", "recompute", "ink", "muted", "line", "card"];
 
+const NEARLY = "300px"; // a chart this close to the window is drawn, so that scrolling meets no old one
+
 // Sizes in pixels follow the size of the page's type, which grows for a lecture.
 function sizesFor(type) {
   return { type, letter: 0.47 * type, label: 3.2 * type, row: 1.35 * type, l: 4.8 * type, r: 9 * type, b: 3.8 * type };
@@ -28,7 +30,7 @@ function watchLook(state) {
   const views = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) target.seen = isIntersecting;
     state.draw();
-  });
+  }, { rootMargin: NEARLY });
   for (const plot of state.root.querySelectorAll(".sl-plot")) {
     boxes.observe(plot);
     views.observe(plot);
