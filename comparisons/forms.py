@@ -45,7 +45,7 @@ class Form:
     recent: int = limited(124, Range(min=16, max=1020, unit="tokens"))
     budget_mb: int = limited(32, Range(min=1, max=512, unit="MB"))
     pace: int = limited(100, Range(min=0, max=10_000, unit="tokens per second"))
-    seed: int = limited(0, Range(min=0, max=9999, unit="(a seed)"))
+    seed: int = limited(0, Range(min=0, max=9999, unit=""))
     lanes: tuple[str, ...] = ()
     positions: Positions = "cache"
 

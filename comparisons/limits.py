@@ -19,7 +19,7 @@ class Range:
     Attributes:
         min: least value.
         max: greatest value.
-        unit: what it counts, for messages.
+        unit: what it counts, for messages; "" for a bare number.
         whole: whether only whole numbers (int) will do.
         optional: whether None will do, too.
     """
@@ -36,10 +36,10 @@ class Range:
             return
         right = int if self.whole else (int, float)
         if isinstance(value, bool) or not isinstance(value, right):
-            kind = "a whole number" if self.whole else "a number"
-            raise SettingsError(f"{name} must be {kind} of {self.unit} {self}, not {_shown(value)}.")
+            kind = ("a whole number" if self.whole else "a number") + (f" of {self.unit}" if self.unit else "")
+            raise SettingsError(f"{name} must be {kind} {self}, not {_shown(value)}.")
         if not self.min <= value <= self.max:  # NaN is not, either
-            raise SettingsError(f"{name} must be {self} {self.unit}, not {_shown(value)}.")
+            raise SettingsError(f"{name} must be {f'{self} {self.unit}'.rstrip()}, not {_shown(value)}.")
 
     def __str__(self) -> str:
         """In words."""

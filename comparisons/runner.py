@@ -71,7 +71,7 @@ class RunSettings(LaneSettings):
     """
 
     lanes: tuple[Policy, ...]
-    seed: int = limited(0, Range(min=0, max=9999, unit="(a seed)"))
+    seed: int = limited(0, Range(min=0, max=9999, unit=""))
     max_seconds: float = limited(600.0, Range(min=0.1, max=7 * 86_400, unit="seconds", whole=False))
     tokens_per_second: float | None = limited(None, PACE)
     frames_per_second: float = limited(5.0, Range(min=0.1, max=30, unit="frames per second", whole=False))
