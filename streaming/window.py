@@ -55,10 +55,6 @@ class SinkWindow:
         """Tokens in the cache once it is full, None where it grows without end."""
         return None if self.recent is None else self.sinks + self.recent
 
-    def full(self, t: int) -> bool:
-        """Whether something has been evicted, or is about to be, when token `t` is read."""
-        return self.budget is not None and t >= self.budget
-
     def held(self, t: int) -> list[int]:
         """Stream indices in the cache after `t` tokens were read, that is, just before token `t` (ascending)."""
         if self.recent is None or t <= self.sinks + self.recent:

@@ -46,7 +46,7 @@ def test_the_example_of_the_design() -> None:
 def test_an_unbounded_window_keeps_everything(t: int) -> None:
     window = SinkWindow(sinks=0, recent=None)
     assert window.attended(t) == list(range(t + 1))
-    assert (window.shift(t), window.query_position(t), window.full(t)) == (0, t, False)
+    assert (window.shift(t), window.query_position(t), window.budget) == (0, t, None)
 
 
 @given(sinks, recents, steps)
