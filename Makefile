@@ -28,7 +28,7 @@ $(VENV)/run.stamp: requirements.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
 
-$(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
+$(VENV)/test.stamp: requirements-dev.txt requirements-ray.txt $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
 	touch $@
 

@@ -21,7 +21,7 @@ Shapes: B batch, H query heads, G key/value heads, C new tokens, K keys that the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -36,6 +36,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from streaming.cache import StreamCache
 from streaming.errors import ModelUnsupported
 from streaming.rotary import Rotation, rotate
+from streaming.share import SinkShare
 
 __all__ = [
     "BLOCK",
@@ -45,6 +46,7 @@ __all__ = [
     "copies_reading",
     "current_reading",
     "interface_reading",
+    "note_attentions",
     "reading",
     "register",
     "streaming_attention",
@@ -73,6 +75,8 @@ class Reading:
         mask: (1, 1, Q, K) additive, Q queries of the chunk or of a block; None where all is visible.
         block: queries per block; None reads the chunk as one.
         bias: (1, H, C, K) additive, masked where a key is out of sight; only for ALiBi.
+        copies: how many copies of the sinks stand in front of the other keys.
+        share: takes in the attention on the stream's first tokens; None where nobody asks for it.
     """
 
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -81,6 +85,8 @@ class Reading:
     mask: Tensor | None = None
     block: int | None = None
     bias: Tensor | None = None
+    copies: int = 1
+    share: SinkShare | None = None
 
 
 _CURRENT: ContextVar[Reading | None] = ContextVar("reading", default=None)
@@ -136,12 +142,14 @@ def copies_reading(cache: StreamCache, count: int, *, dtype: torch.dtype, device
     positions = cache.begin(count, copies=True, device=device)
     steps = torch.arange(first, first + count)
     seen = _visible(cache, first, count, recent, steps)
-    sinks = min(window.sinks, first)
+    sinks, copies = min(window.sinks, first), 1
     if sinks and len({window.shift(t) for t in range(first, first + count)}) > 1:
+        copies = count
         own = torch.eye(count, dtype=torch.bool).repeat_interleave(sinks, dim=1)
         seen = torch.cat([own, seen[:, sinks:]], dim=1)
     mask = _additive(seen, dtype, device)[None, None]
-    return Reading(inputs={"position_ids": _row(positions, device), "attention_mask": mask})
+    inputs = {"position_ids": _row(positions, device), "attention_mask": mask}
+    return Reading(inputs=inputs, sinks=sinks, copies=copies)
 
 
 def bias_reading(
@@ -250,11 +258,11 @@ def streaming_attention(
         return out.transpose(1, 2), None
     mask = None if plan.mask is None else plan.mask.to(query.device)
     turn = plan.turns[module.layer_idx]
-    if turn is None and plan.block is None:
-        out = _attend(query, key, value, mask, scaling, softcap, groups)
-        return out.transpose(1, 2), None
     seen_from = query if turn is None else rotate(query, turn)
-    query, key, value = _two_queries(seen_from, query, key, value, plan)
+    if turn is not None or plan.block is not None:
+        query, key, value = _two_queries(seen_from, query, key, value, plan)
+    if plan.share is not None:
+        plan.share.add(module.layer_idx, _on_first(plan, query, key, mask, scaling, softcap, groups))
     out = _attend(query, key, value, mask, scaling, softcap, groups)[..., : seen_from.shape[-1]]
     return _join_blocks(out, seen_from.shape).transpose(1, 2), None
 
@@ -273,10 +281,48 @@ def _attend(
     if softcap is None:
         causal = mask is None and query.shape[-2] > 1
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, is_causal=causal)
-    scores = softcap * torch.tanh(query @ key.transpose(-1, -2) * scale / softcap)
+    return _probabilities(query, key, mask, scale, softcap).to(value.dtype) @ value
+
+
+def _probabilities(query: Tensor, key: Tensor, mask: Tensor | None, scale: float, softcap: float | None) -> Tensor:
+    """(B, H, C, K) float32, for as many heads of keys as of queries."""
+    scores = (query @ key.transpose(-1, -2)).mul_(scale)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
     if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
-    return torch.softmax(scores.float(), dim=-1).to(value.dtype) @ value
+        scores = scores.masked_fill_(~mask, float("-inf")) if mask.dtype == torch.bool else scores.add_(mask)
+    return torch.softmax(scores.float(), dim=-1)
+
+
+def _on_first(
+    plan: Reading, query: Tensor, key: Tensor, mask: Tensor | None, scale: float, softcap: float | None, groups: int
+) -> Tensor:
+    """The attention (H, Q) on the stream's first tokens, of the queries that `plan.share` looks at.
+
+    The last queries of a chunk that is read in blocks are those of its last block.
+    """
+    last = plan.share.last
+    if last is not None:
+        query, key = query[-1:, :, -last:], key[-1:]
+        mask = None if mask is None else mask[..., -last:, :]
+    if groups > 1:
+        key = key.repeat_interleave(groups, dim=1)
+    seen = _probabilities(query.float(), key.float(), mask, scale, softcap)
+    return _sum_over_first(plan, seen).transpose(0, 1).flatten(1)
+
+
+def note_attentions(plan: Reading, attentions: Sequence[Tensor]) -> None:
+    """Hand `plan.share` what a model with an attention of its own returned: (1, H, C, K) for each layer."""
+    for layer, seen in enumerate(attentions):
+        last = plan.share.last or seen.shape[-2]
+        plan.share.add(layer, _sum_over_first(plan, seen[0, :, -last:].float()))
+
+
+def _sum_over_first(plan: Reading, seen: Tensor) -> Tensor:
+    """(..., K) to (...): a query sees one copy of the sinks, the others count 0."""
+    if plan.copies > 1:
+        seen = seen[..., : plan.copies * plan.sinks].unflatten(-1, (plan.copies, plan.sinks)).sum(-2)
+    return seen[..., : plan.share.tokens].sum(-1)
 
 
 def _two_queries(

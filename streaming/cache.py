@@ -20,16 +20,21 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from streaming.errors import StreamError
 from streaming.rotary import Rotary, Rotation, rotate
 from streaming.window import SinkWindow
 
-__all__ = ["REBASE_AFTER", "StreamCache", "StreamLayer"]
+__all__ = ["REBASE_AFTER", "State", "StreamCache", "StreamLayer"]
+
+State = dict[str, Tensor | int]
+"""What goes into a file so that a stream can go on in another process: tensors and whole numbers, by name."""
 
 REBASE_AFTER = 256
 """Least running positions past a full cache before the window is renumbered (float32 angles: 1e-4 nats at 1,000)."""
 
 _GROWTH = 1.25
 _LEAST_ROOM = 16
+_HELD = ("sink_keys", "sink_values", "keys", "values")
 
 
 class StreamLayer(CacheLayerMixin):
@@ -167,6 +172,24 @@ class StreamLayer(CacheLayerMixin):
             twin.is_initialized = True
         return twin
 
+    def state(self) -> State:
+        """Copies of what is held, and where it lies in its buffer; nothing before the first token."""
+        if not self.is_initialized:
+            return {}
+        held = slice(self._start, self._end)
+        tensors = (self.sink_keys, self.sink_values, self.keys[..., held, :], self.values[..., held, :])
+        copies = (x.clone(memory_format=torch.contiguous_format) for x in tensors)
+        return {**dict(zip(_HELD, copies, strict=True)), "start": self._start, "capacity": self.keys.shape[-2]}
+
+    def restore(self, state: State, device: torch.device | None = None) -> None:
+        """Hold what another layer held, at the same places of a buffer of the same size."""
+        self.sink_keys, self.sink_values, keys, values = (state[name].to(device, copy=True) for name in _HELD)
+        self._start, self._end = state["start"], state["start"] + keys.shape[-2]
+        self.keys, self.values = (_empty(x, state["capacity"]) for x in (keys, values))
+        self.keys[..., self._start : self._end, :] = keys
+        self.values[..., self._start : self._end, :] = values
+        self.is_initialized = True
+
     @property
     def bytes_per_token(self) -> int:
         """Bytes of one token's key and value; 0 before the first token."""
@@ -268,6 +291,41 @@ class StreamCache(Cache):
         twin.tokens, twin._base = self.tokens, self._base
         return twin
 
+    def state(self) -> State:
+        """All that the cache knows: tensors on their devices, and whole numbers."""
+        state: State = {"tokens": self.tokens, "base": self._base}
+        for index, layer in enumerate(self.layers):
+            state |= {f"layers.{index}.{name}": x for name, x in layer.state().items()}
+        return state
+
+    def restore(self, state: State, device: torch.device | None = None) -> None:
+        """Become what another cache, of the same window and model, was.
+
+        Args:
+            state: what its `state` gave.
+            device: where the tensors are to live; where they are, by default.
+
+        Raises:
+            StreamError: the state is of another window or model.
+        """
+        tokens, layers = state.get("tokens"), [_of_layer(state, i) for i in range(len(self.layers))]
+        if tokens is None or len(state) != 2 + sum(map(len, layers)) or not self._fits(layers, tokens):
+            raise StreamError("This state is of another model or policy: restore it where it came from.")
+        for layer, its_state in zip(self.layers, layers, strict=True):
+            if its_state:
+                layer.restore(its_state, device)
+        self.tokens, self._base = tokens, state["base"]
+
+    def _fits(self, layers: list[State], tokens: int) -> bool:
+        """Whether each layer holds just the tokens that this window keeps of so many."""
+        if tokens == 0:
+            return not any(layers)
+        sinks = min(self.window.sinks, tokens)
+        recent = tokens - sinks if self.window.recent is None else min(self.window.recent, tokens - sinks)
+        held = (sinks, sinks, recent, recent)
+        names = {*_HELD, "start", "capacity"}
+        return all(x.keys() == names and held == tuple(x[name].shape[-2] for name in _HELD) for x in layers)
+
     @property
     def bytes_per_token(self) -> int:
         """Bytes of one token's keys and values, over all layers; 0 before the first token."""
@@ -282,6 +340,11 @@ class StreamCache(Cache):
     def allocated_nbytes(self) -> int:
         """Bytes of the tensors that hold them, spare room included."""
         return sum(layer.allocated_nbytes for layer in self.layers)
+
+
+def _of_layer(state: State, index: int) -> State:
+    prefix = f"layers.{index}."
+    return {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}
 
 
 def _empty(like: Tensor, tokens: int) -> Tensor:

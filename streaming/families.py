@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from streaming.attention import Reading, bias_reading, copies_reading, current_r
 from streaming.cache import StreamCache
 from streaming.errors import ModelUnsupported
 from streaming.rotary import Rotary
+from streaming.share import SinkShare
 
 __all__ = [
     "FAMILIES",
@@ -288,8 +289,19 @@ def rotaries(model: PreTrainedModel) -> Rotaries:
     return of(model.config).rotaries(model)
 
 
-def plan(model: PreTrainedModel, cache: StreamCache, count: int) -> Reading:
-    """How the next `count` tokens are read into `cache`; their forward must follow."""
+def plan(model: PreTrainedModel, cache: StreamCache, count: int, share: SinkShare | None = None) -> Reading:
+    """How the next `count` tokens are read into `cache`; their forward must follow.
+
+    A `share` takes part where the first tokens that it asks for are in sight of all of these tokens.
+    """
+    reading = _plan(model, cache, count)
+    if share is None or not share.sees(cache.window, cache.tokens - 1):
+        return reading
+    own = of(model.config).way != "interface"  # a model with an attention of its own has to be asked for it
+    return replace(reading, share=share, inputs=reading.inputs | ({"output_attentions": True} if own else {}))
+
+
+def _plan(model: PreTrainedModel, cache: StreamCache, count: int) -> Reading:
     family, where = of(model.config), {"dtype": model.dtype, "device": model.device}
     if family.way == "interface":
         return interface_reading(cache, count, **where)

@@ -47,6 +47,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging as library_logging
 
 from streaming import families
 from streaming.errors import (
@@ -476,6 +477,8 @@ def _bars(tell: Callable[[int], None]) -> type[tqdm]:
     """
 
     class Bar(tqdm):
+        monitor_interval = 0  # a monitor is a thread for ever, and would keep what `tell` knows alive with it
+
         def __init__(self, *args: Any, unit: str = "it", **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "disable": True})
             self.counts_bytes = unit == "B"
@@ -516,7 +519,7 @@ def _read_model(plan: _Plan, folder: Path) -> PreTrainedModel:
     The dtype is given to the library, never set afterwards: a cast would round the rotary frequencies too.
     """
     attention = families.attn_implementation(plan.config)
-    with _ONE_AT_A_TIME, _explained(plan.name):
+    with _ONE_AT_A_TIME, _without_bars(), _explained(plan.name):
         model, info = AutoModelForCausalLM.from_pretrained(
             folder,
             config=plan.config,
@@ -534,6 +537,18 @@ def _read_model(plan: _Plan, folder: Path) -> PreTrainedModel:
         with _explained(plan.name):
             model.to(plan.device)
     return model.eval().requires_grad_(False)
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Progress is told to whoever asks for it; the library would draw it on the terminal, too."""
+    shown = library_logging.is_progress_bar_enabled()
+    library_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            library_logging.enable_progress_bar()
 
 
 # --------------------------------------------------------------------------------------------- errors

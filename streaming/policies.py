@@ -26,8 +26,9 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from streaming import attention, families
-from streaming.cache import StreamCache
+from streaming.cache import State, StreamCache
 from streaming.errors import SettingsError, StreamError
+from streaming.share import SinkShare
 from streaming.window import Positions, SinkWindow
 
 __all__ = [
@@ -48,7 +49,7 @@ Kind = Literal["dense", "window", "recompute", "sinks"]
 CHUNK = 256
 """Most tokens read in one forward: past this, a CPU reads no faster."""
 
-_PATTERN = re.compile(r"(?P<kind>[a-z]+)(?::(?:(?P<sinks>\d+)\+)?(?P<recent>\d+))?(?:@(?P<positions>[a-z]+))?")
+_PATTERN = re.compile(r"(?P<kind>[a-z]+)(?::(?:(?P<sinks>\d{1,9})\+)?(?P<recent>\d{1,9}))?(?:@(?P<positions>[a-z]+))?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,11 +166,13 @@ class Stream:
         self._ended: str | None = None
 
     @torch.inference_mode()
-    def read(self, ids: Sequence[int] | Tensor) -> Tensor:
+    def read(self, ids: Sequence[int] | Tensor, *, share: SinkShare | None = None) -> Tensor:
         """Read tokens, teacher-forced.
 
         Args:
             ids: (n,) token ids, any number of them.
+            share: takes in how much attention these tokens give to the first ones of the stream; it stays empty
+                where those have been evicted, and under a policy without a cache.
 
         Returns:
             (n,) float32 on the CPU: negative log-likelihood of each token, in nats, given all that the policy let
@@ -180,7 +183,7 @@ class Stream:
             StreamError: the stream is closed, or failed before.
         """
         ids = self._as_ids(ids)
-        pieces = [self._read_piece(ids[start:end]) for start, end in self._pieces(len(ids))]
+        pieces = [self._read_piece(ids[start:end], share) for start, end in self._pieces(len(ids))]
         return torch.cat(pieces) if pieces else torch.empty(0)
 
     @torch.inference_mode()
@@ -215,6 +218,32 @@ class Stream:
         self._copy_state(twin)
         return twin
 
+    @torch.inference_mode()
+    def state(self) -> State:
+        """All that the stream knows, as copies that no later reading changes: ready for a file.
+
+        A stream that is restored from it goes on as this one does, to the last bit on the same machine.
+        """
+        self._require_open()
+        logits = {} if self._logits is None else {"logits": self._logits.clone()}
+        return {**self._state(), **logits}
+
+    @torch.inference_mode()
+    def restore(self, state: State) -> None:
+        """Go on where another stream stood; this one is new, of the same model, policy and chunk.
+
+        Raises:
+            StreamError: this stream has read something, or the state is of another model or policy.
+        """
+        self._require_open()
+        if self._tokens:
+            raise StreamError("Only a new stream can be restored: open one.")
+        logits = state.get("logits")
+        tokens = self._restore({name: x for name, x in state.items() if name != "logits"})
+        if logits is not None:
+            self._logits = logits.to(self.loaded.model.device, copy=True)
+        self._tokens = tokens
+
     def close(self) -> None:
         """Free the cache. Again is harmless; every other verb then raises StreamError."""
         self._ended = self._ended or "The stream is closed: open a new one."
@@ -240,7 +269,7 @@ class Stream:
         """Bytes of one token's keys and values; 0 where nothing is cached, or nothing was read yet."""
         raise NotImplementedError
 
-    def _advance(self, ids: Tensor) -> Tensor:
+    def _advance(self, ids: Tensor, share: SinkShare | None) -> Tensor:
         """Read (n,) ids in one go; return their logits (n, V)."""
         raise NotImplementedError
 
@@ -254,6 +283,13 @@ class Stream:
     def _drop_state(self) -> None:
         raise NotImplementedError
 
+    def _state(self) -> State:
+        raise NotImplementedError
+
+    def _restore(self, state: State) -> int:
+        """Take over what `_state` gave; return how many tokens had been read."""
+        raise NotImplementedError
+
     def _pieces(self, count: int) -> Iterator[tuple[int, int]]:
         start = 0
         while start < count:
@@ -261,11 +297,11 @@ class Stream:
             yield start, end
             start = end
 
-    def _read_piece(self, ids: Tensor) -> Tensor:
+    def _read_piece(self, ids: Tensor, share: SinkShare | None = None) -> Tensor:
         self._require_open()
         before = self._logits
         try:
-            logits = self._advance(ids)
+            logits = self._advance(ids, share)
         except BaseException:
             self._ended = "The stream failed in the middle of a forward: open a new one."
             raise
@@ -296,8 +332,8 @@ class _CachedStream(Stream):
         super().__init__(loaded, policy, chunk)
         self._cache = new_cache(loaded.model, policy.window)
 
-    def _advance(self, ids: Tensor) -> Tensor:
-        return forward(self.loaded.model, self._cache, ids[None]).logits[0]
+    def _advance(self, ids: Tensor, share: SinkShare | None) -> Tensor:
+        return forward(self.loaded.model, self._cache, ids[None], share=share).logits[0]
 
     def _longest(self) -> int:
         return longest_forward(self.loaded.model, self._cache, self.chunk)
@@ -307,6 +343,13 @@ class _CachedStream(Stream):
 
     def _drop_state(self) -> None:
         self._cache = StreamCache(self.policy.window, ())
+
+    def _state(self) -> State:
+        return self._cache.state()
+
+    def _restore(self, state: State) -> int:
+        self._cache.restore(state, self.loaded.model.device)
+        return self._cache.tokens
 
     def held(self) -> list[int]:
         self._require_open()
@@ -332,7 +375,7 @@ class _RecomputeStream(Stream):
         super().__init__(loaded, policy, chunk)
         self._latest: deque[int] = deque(maxlen=policy.budget + 1)
 
-    def _advance(self, ids: Tensor) -> Tensor:
+    def _advance(self, ids: Tensor, share: SinkShare | None) -> Tensor:
         self._latest.extend(ids.tolist())
         window = list(self._latest)
         start = self.loaded.start_token
@@ -349,6 +392,16 @@ class _RecomputeStream(Stream):
 
     def _drop_state(self) -> None:
         self._latest.clear()
+
+    def _state(self) -> State:
+        return {"tokens": self._tokens, "latest": torch.tensor(list(self._latest), dtype=torch.long)}
+
+    def _restore(self, state: State) -> int:
+        latest = state["latest"].tolist() if state.keys() == {"tokens", "latest"} else []
+        if len(latest) != min(state["tokens"], self._latest.maxlen):
+            raise StreamError("This state is of another policy: restore it where it came from.")
+        self._latest.extend(latest)
+        return state["tokens"]
 
     def held(self) -> list[int]:
         self._require_open()
@@ -373,13 +426,24 @@ def new_cache(model: PreTrainedModel, window: SinkWindow) -> StreamCache:
 
 
 def forward(
-    model: PreTrainedModel, cache: StreamCache, ids: Tensor, *, last_only: bool = False
+    model: PreTrainedModel,
+    cache: StreamCache,
+    ids: Tensor,
+    *,
+    last_only: bool = False,
+    share: SinkShare | None = None,
 ) -> CausalLMOutputWithPast:
-    """One forward of (B, n) ids into a cache, n at most `longest_forward`; logits of all, or (B, 1, V) of the last."""
-    plan = families.plan(model, cache, ids.shape[1])
+    """One forward of (B, n) ids into a cache, n at most `longest_forward`; logits of all, or (B, 1, V) of the last.
+
+    A `share` goes with a single stream (B = 1).
+    """
+    plan = families.plan(model, cache, ids.shape[1], share)
     more = {"logits_to_keep": 1} if last_only else {}
     with attention.reading(plan):
-        return model(input_ids=ids, past_key_values=cache, use_cache=True, **plan.inputs, **more)
+        out = model(input_ids=ids, past_key_values=cache, use_cache=True, **plan.inputs, **more)
+    if plan.share is not None and out.attentions:
+        attention.note_attentions(plan, out.attentions)
+    return out
 
 
 def longest_forward(model: PreTrainedModel, cache: StreamCache, chunk: int) -> int:

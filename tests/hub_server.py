@@ -8,9 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+import pytest
+from huggingface_hub import constants
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,6 +29,7 @@ class Repository:
     told_sizes: dict[str, int] = field(default_factory=dict)  # instead of the true sizes
     cut_after: int | None = None  # bytes of the next answer with weights, which then breaks off
     error_code: int | None = None  # answer every request with this status
+    held: threading.Event | None = None  # the second half of the weights waits for it
 
     @property
     def commit(self) -> str:
@@ -178,4 +185,28 @@ class _Handler(BaseHTTPRequestHandler):
         if name.endswith(".safetensors") and repository.cut_after is not None:
             body = body[: repository.cut_after]
             repository.cut_after = None
+        if name.endswith(".safetensors") and repository.held is not None:
+            half = len(body) // 2
+            self.wfile.write(body[:half])
+            repository.held.wait(60)
+            body = body[half:]
         self.wfile.write(body)
+
+
+@contextmanager
+def as_the_hub(cache: Path) -> Iterator[HubServer]:
+    """A server in the Hub's place for loads in this process, whose client read the real address on import."""
+    server = HubServer()
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "ENDPOINT", server.url)
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}")
+        patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        yield server
+    server.stop()
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """A folder's files, as a repository has them."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -8,6 +8,7 @@ numbers, to its position for every single query; attention is a plain softmax in
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers.utils import ModelOutput
 
 from tests import tiny
 
@@ -88,13 +90,13 @@ def frequencies(model: PreTrainedModel) -> list[Tensor | None]:
     return [embedding.inv_freq.double() if use else None for use in used]
 
 
-def twin(name: str, prepared: PreTrainedModel) -> PreTrainedModel:
+def twin(name: str, prepared: PreTrainedModel, attention: str = "oracle") -> PreTrainedModel:
     """The same weights in float64 under plain attention, sliding windows of its own switched off."""
     AttentionInterface.register("oracle", plain_attention)
     AttentionMaskInterface.register("oracle", sdpa_mask)
     own = prepared.config.model_type in ("falcon", "mpt")
     model = tiny.build(
-        name, attention=("sdpa" if prepared.config.model_type == "falcon" else "eager") if own else "oracle"
+        name, attention=("sdpa" if prepared.config.model_type == "falcon" else "eager") if own else attention
     )
     model.load_state_dict(prepared.state_dict())
     rope, pinned = (
@@ -115,9 +117,47 @@ def nll(
     name: str, prepared: PreTrainedModel, ids: Tensor, *, sinks: int, recent: int | None, text: bool = False
 ) -> Tensor:
     """Nats per token of (n,) ids, NaN for the first, in float64. Text positions are for rotary models only."""
-    model = twin(name, prepared)
+    out, before = [float("nan")], None
+    for (_, read), token in zip(_read(twin(name, prepared), ids, sinks, recent, text), ids, strict=True):
+        if before is not None:
+            out.append(float(F.cross_entropy(before, token[None])))
+        before = read.logits[0].double()
+    return torch.tensor(out, dtype=torch.float64)
+
+
+@torch.no_grad()
+def shares(name: str, prepared: PreTrainedModel, ids: Tensor, *, sinks: int, recent: int | None, first: int) -> Tensor:
+    """Attention of each of (n,) tokens on the stream's first ones, (n, L, H) float64, by transformers' eager attention.
+
+    NaN where one of the first tokens has been evicted.
+    """
+    out, model = [], _with_alibi_once(twin(name, prepared, "eager"))
+    for kept, read in _read(model, ids, sinks, recent, output_attentions=True):
+        columns = [column for column, i in enumerate(kept) if i < first]
+        gone = min(first, kept[-1] + 1) - len(columns)
+        heads = torch.stack([layer[0, :, -1, columns].sum(-1).double() for layer in read.attentions])
+        out.append(heads * torch.nan if gone else heads)
+    return torch.stack(out)
+
+
+def _with_alibi_once(model: PreTrainedModel) -> PreTrainedModel:
+    """Falcon's bias is in its mask already; where probabilities are asked for, its attention adds it once more."""
+
+    def without(module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        return args, kwargs | {"alibi": torch.zeros_like(kwargs["alibi"])}
+
+    for module in model.modules():
+        if type(module).__name__ == "FalconAttention" and getattr(model.config, "alibi", False):
+            module.register_forward_pre_hook(without, with_kwargs=True)
+    return model
+
+
+def _read(
+    model: PreTrainedModel, ids: Tensor, sinks: int, recent: int | None, text: bool = False, **more: bool
+) -> Iterator[tuple[list[int], ModelOutput]]:
+    """Token by token: the tokens that each attends to, and what the model says."""
     layers = [OracleLayer(f) for f in frequencies(model)]
-    cache, out, before = Cache(layers=layers), [float("nan")], None
+    cache = Cache(layers=layers)
     for t, token in enumerate(ids.tolist()):
         kept = [i for i in range(t + 1) if recent is None or i < sinks or i >= t - recent]
         positions = kept if text else list(range(len(kept)))
@@ -125,13 +165,8 @@ def nll(
         for layer in layers:
             layer.attended, layer.query_id = kept, query_id
             layer.places = [p - positions[-1] + query_id for p in positions]
-        logits = model(
-            torch.tensor([[token]]), past_key_values=cache, use_cache=True, **_inputs(model, query_id)
-        ).logits
-        if before is not None:
-            out.append(float(F.cross_entropy(before, ids[t : t + 1])))
-        before = logits[0].double()
-    return torch.tensor(out, dtype=torch.float64)
+        inputs = {**_inputs(model, query_id), **more}
+        yield kept, model(torch.tensor([[token]]), past_key_values=cache, use_cache=True, **inputs)
 
 
 def _inputs(model: PreTrainedModel, query_id: int) -> dict:

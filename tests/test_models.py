@@ -29,6 +29,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.utils import logging as library_logging
 
 from streaming import models
 from streaming.errors import (
@@ -144,6 +145,14 @@ def test_a_folder_loads_ready_to_stream(tmp_path: Path, files: dict[str, bytes])
     assert [step.stage for step in seen] == ["loading", "loading"]
     assert seen[0].done_bytes == 0
     assert seen[-1].done_bytes == seen[-1].total_bytes == len(files[WEIGHTS])
+
+
+def test_a_load_draws_nothing_on_the_terminal(
+    tmp_path: Path, files: dict[str, bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    models.load(str(write(tmp_path / "tiny", files)))
+    assert capfd.readouterr() == ("", "")
+    assert library_logging.is_progress_bar_enabled()
 
 
 def test_two_loads_share_no_config(tmp_path: Path, files: dict[str, bytes]) -> None:

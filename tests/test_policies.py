@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 
 from streaming.errors import SettingsError, StreamError
 from streaming.policies import Policy, open_stream
@@ -32,7 +36,18 @@ def test_a_policy_reads_its_own_label(text: str, policy: Policy) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "dense:4", "sinks", "window:", "sinks:4+0", "magic:4+4", "window:9@text", "sinks:-1+4"]
+    "text",
+    [
+        "",
+        "dense:4",
+        "sinks",
+        "window:",
+        "sinks:4+0",
+        "magic:4+4",
+        "window:9@text",
+        "sinks:-1+4",
+        "window:" + "9" * 5000,
+    ],
 )
 def test_what_is_no_policy_is_refused(text: str) -> None:
     with pytest.raises(SettingsError):
@@ -94,7 +109,14 @@ def test_a_closed_stream_says_so(kind: str) -> None:
     stream.close()
     stream.close()
     assert stream.nbytes == stream.allocated_nbytes == 0
-    for verb in (lambda: stream.read([1]), lambda: stream.step(1), lambda: stream.logits, stream.fork, stream.held):
+    for verb in (
+        lambda: stream.read([1]),
+        lambda: stream.step(1),
+        lambda: stream.logits,
+        stream.fork,
+        stream.held,
+        stream.state,
+    ):
         with pytest.raises(StreamError, match="closed"):
             verb()
 
@@ -134,6 +156,66 @@ def test_a_forward_that_fails_ends_the_stream_with_words() -> None:
     hook.remove()
     with pytest.raises(StreamError, match="open a new one"):
         stream.read([3])
+
+
+def through_a_file(state: dict, folder: Path) -> dict:
+    """What comes back when the tensors and the numbers were written down."""
+    tensors = {name: x for name, x in state.items() if isinstance(x, torch.Tensor)}
+    save_file(tensors, folder / "state.safetensors")
+    numbers = json.dumps({name: x for name, x in state.items() if name not in tensors})
+    return {**load_file(folder / "state.safetensors"), **json.loads(numbers)}
+
+
+@pytest.mark.parametrize(("name", "kind"), [*product(tiny.NAMES, ("dense", "window", "sinks")), ("llama", "recompute")])
+def test_a_restored_stream_goes_on_to_the_last_bit(name: str, kind: str, tmp_path: Path) -> None:
+    loaded, policy, ids = tiny.load(name), Policy(kind=kind, sinks=3, recent=9), tiny.ids(80)
+    stream = open_stream(loaded, policy, chunk=16)
+    for begin, end in pairwise((0, 2, 7, 30, 61, 80)):  # no sinks yet, room left, full, moved inside its buffer
+        restored = open_stream(loaded, policy, chunk=16)
+        restored.restore(through_a_file(stream.state(), tmp_path))
+        assert (restored.tokens, restored.nbytes) == (stream.tokens, stream.nbytes)
+        assert restored.held() == stream.held()
+        again, nats = restored.read(ids[begin:end]), stream.read(ids[begin:end])
+        assert torch.equal(again.nan_to_num(), nats.nan_to_num())
+        assert torch.equal(restored.logits, stream.logits)
+        assert (restored.nbytes, restored.allocated_nbytes) == (stream.nbytes, stream.allocated_nbytes)
+
+
+def test_a_state_stays_as_it_was_whatever_is_read_afterwards() -> None:
+    loaded, policy, ids = tiny.load("llama"), Policy(kind="sinks", sinks=2, recent=8), tiny.ids(60)
+    stream = open_stream(loaded, policy)
+    stream.read(ids[:20])
+    state = stream.state()
+    expected = stream.read(ids[20:])
+    for _ in range(2):
+        restored = open_stream(loaded, policy)
+        restored.restore(state)
+        assert torch.equal(restored.read(ids[20:]), expected)
+
+
+def test_restoring_works_past_the_renumbering_of_a_long_stream() -> None:
+    loaded, policy, ids = tiny.load("llama"), Policy(kind="sinks", sinks=2, recent=8), tiny.ids(700)
+    stream = open_stream(loaded, policy, chunk=25)
+    stream.read(ids[:400])
+    restored = open_stream(loaded, policy, chunk=25)
+    restored.restore(stream.state())
+    assert torch.equal(restored.read(ids[400:]), stream.read(ids[400:]))
+
+
+@pytest.mark.parametrize("other", ["dense", "window:8", "recompute:10", "sinks:2+9", "sinks:3+8"])
+def test_the_state_of_another_policy_is_refused(other: str) -> None:
+    loaded = tiny.load("llama")
+    stream = open_stream(loaded, Policy.parse("sinks:2+8"))
+    stream.read(tiny.ids(30))
+    with pytest.raises(StreamError, match="another"):
+        open_stream(loaded, Policy.parse(other)).restore(stream.state())
+
+
+def test_a_stream_that_has_read_something_is_not_overwritten() -> None:
+    stream = open_stream(tiny.load("llama"), Policy(kind="sinks", sinks=2, recent=8))
+    stream.read(tiny.ids(5))
+    with pytest.raises(StreamError, match="new stream"):
+        stream.restore(stream.state())
 
 
 def test_text_positions_belong_to_sinks_alone() -> None:

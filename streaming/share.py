@@ -1,0 +1,59 @@
+"""How much of the attention goes to the first tokens of a stream: the share that a sink takes.
+
+A `SinkShare` is handed to `Stream.read` and takes in, layer by layer, the softmax probability that queries give to
+the stream's first tokens. It looks at the attention of the very forward that reads the text, so it needs neither a
+second forward nor a copy of the cache, and changes nothing in what is read.
+
+Shapes: L layers, H query heads, Q queries.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from streaming.errors import SettingsError
+from streaming.window import SinkWindow
+
+__all__ = ["SinkShare"]
+
+
+class SinkShare:
+    """Mean attention on the first tokens of a stream, by layer and head.
+
+    Attributes:
+        tokens: how many of the stream's first tokens; a query counts those that it can see so far.
+        last: of each forward only so many of the last queries are looked at; None looks at all of them.
+    """
+
+    def __init__(self, tokens: int, *, last: int | None = None) -> None:
+        """Begin with no query."""
+        if tokens < 1 or (last is not None and last < 1):
+            raise SettingsError(f"An attention share needs at least 1 token and 1 query, not {tokens} and {last}.")
+        self.tokens, self.last = tokens, last
+        self._sums: dict[int, Tensor] = {}
+        self._queries: dict[int, int] = {}
+
+    def sees(self, window: SinkWindow, t: int) -> bool:
+        """Whether every query up to token `t` finds all of the first tokens in a cache with this window."""
+        return window.budget is None or self.tokens <= window.sinks or t <= window.budget
+
+    def add(self, layer: int, shares: Tensor) -> None:
+        """Take in the shares (H, Q) of some queries of a layer."""
+        self._sums[layer] = self._sums.get(layer, 0) + shares.sum(-1)
+        self._queries[layer] = self._queries.get(layer, 0) + shares.shape[-1]
+
+    @property
+    def queries(self) -> int:
+        """How many queries each layer's mean is of."""
+        return max(self._queries.values(), default=0)
+
+    @property
+    def by_head(self) -> Tensor | None:
+        """Mean over queries, (L, H) float64 on the CPU, from 0 to 1.
+
+        None where no query was seen: the policy keeps no cache, or the first tokens have been evicted.
+        """
+        if not self._sums:
+            return None
+        return torch.stack([self._sums[layer].cpu().double() / self._queries[layer] for layer in sorted(self._sums)])
