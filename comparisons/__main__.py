@@ -1,4 +1,4 @@
-"""The experiments in a terminal: `python -m comparisons measure|bench|record|report`."""
+"""The experiments in a terminal: `python -m comparisons --help` lists them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM
-
-from comparisons import recordings, report
-from comparisons.bench import bench
-from comparisons.forms import Form
+from comparisons import bench, compare, experiment, export, marathon_command, recorder, replay, report, reproduce, sweep
+from comparisons.feeds import SourceFeed
 from comparisons.quality import Quality, measure
-from comparisons.recorder import Recorder
-from comparisons.runner import Run
+from comparisons.sources import FileText
 from streaming import models
 from streaming.errors import StreamingError
 
 __all__ = ["main"]
 
+COMMANDS = (experiment, compare, replay, export, marathon_command, sweep, reproduce, bench, recorder)
+"""Modules with a command each: `add_command(commands)` makes its parser, whose `command` default is called."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 2 where the input was refused."""
+    """Run a command, and give its exit status: 2 where the input was refused, 130 after Ctrl-C."""
     arguments = _arguments().parse_args(argv)
     try:
-        arguments.command(arguments)
+        return arguments.command(arguments) or 0
     except StreamingError as error:
         print(f"comparisons: {error}", file=sys.stderr)
         return 2
-    return 0
+    except KeyboardInterrupt:
+        return 130
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -51,27 +49,26 @@ def _arguments() -> argparse.ArgumentParser:
     figures.add_argument("--tokens", type=int, default=200_000, help="tokens to read (default: 200000)")
     figures.add_argument("--seed", type=int, default=0, help="seed of the prompt stream (default: 0)")
     figures.add_argument("--save", type=Path, help="also write the figures to this JSON file")
+    figures.add_argument(
+        "--text", type=Path, action="append", default=[], help="also measure on this UTF-8 text, named by its file"
+    )
     figures.add_argument("--budget", type=int, help="cache budget in tokens (default: half the training length)")
-    speed = add("bench", _bench, "what reading and decoding cost, as ratios; on an otherwise idle machine")
-    speed.add_argument("--tokens", type=int, default=1_000_000, help="how far memory is watched (default: 1000000)")
-    speed.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch (default: all cores)")
-    speed.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    record = add("record", _record, "run the page's default comparison and save it as a recording")
-    record.add_argument("--out", type=Path, default=Path("assets/recordings/first-paint.json"))
-    record.add_argument("--seconds", type=float, default=45.0, help="how long to run (default: 45)")
-    written = commands.add_parser("report", help="write the figures of the bundled models into the README")
-    written.set_defaults(command=lambda _: report.rewrite(Path("README.md")))
+    written = commands.add_parser("report", help="write the figures of the bundled models into README and cards")
+    written.set_defaults(command=lambda _: report.rewrite(Path()))
+    for module in COMMANDS:
+        module.add_command(commands)
     return parser
 
 
 def _measure(arguments: argparse.Namespace) -> None:
+    files = {path.name: FileText(path) for path in arguments.text}
     loaded = models.load(arguments.model)
-    quality = measure(loaded, seed=arguments.seed, tokens=arguments.tokens, budget=arguments.budget)
+    texts = {name: SourceFeed(loaded.tokenizer, loaded.start_token, file) for name, file in files.items()}
+    quality = measure(loaded, seed=arguments.seed, tokens=arguments.tokens, budget=arguments.budget, texts=texts)
     print(_table(quality))
-    line = json.dumps(quality.as_dict())
     if arguments.save:
-        arguments.save.write_text(line + "\n")
-    print(line)
+        arguments.save.write_text(quality.as_json(), encoding="utf-8")
+    print(json.dumps(quality.as_dict()))
 
 
 def _table(quality: Quality) -> str:
@@ -83,42 +80,19 @@ def _table(quality: Quality) -> str:
         ("4 sinks, last tenth", quality.last, quality.last / quality.first),
         (f"dense past {4 * quality.context} tokens", quality.dense_past_context, quality.dense_past_context / four),
         ("recompute, sampled", quality.recompute, quality.recompute / quality.sinks_there),
+        *((f"4 sinks, a cache of {n}", p, p / four) for n, p in quality.budgets.items()),
+        *((f"recompute, {text.name}", text.recompute, text.recompute / text.sinks_there) for text in quality.texts),
     ]
-    lines = [f"{name:32} perplexity {value:10.3f}   ratio {ratio:9.3f}" for name, value, ratio in rows]
-    lines.append(f"facts in the cache answered      {r.cached_right} of {r.cached}")
-    lines.append(f"facts evicted answered           {r.evicted_right} of {r.evicted}")
+    lines = [f"{name:42} perplexity {value:10.3f}   ratio {ratio:9.3f}" for name, value, ratio in rows]
+    means = {name: sum(map(sum, rows)) / sum(map(len, rows)) for name, rows in _shares(quality).items()}
+    lines += [f"attention on {name:29} {100 * mean:10.1f} % on average" for name, mean in means.items()]
+    lines.append(f"{'facts in the cache answered':42} {r.cached_right} of {r.cached}")
+    lines.append(f"{'facts evicted answered':42} {r.evicted_right} of {r.evicted}")
     return "\n".join(lines)
 
 
-def _bench(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(arguments.threads)
-    dtype = getattr(torch, arguments.dtype)
-    loaded = models.load(arguments.model, dtype=dtype)
-    folder = models.BUNDLED / arguments.model if arguments.model in models.available() else arguments.model
-    plain = replace(
-        loaded, model=AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True).eval()
-    )
-    rows = []
-    for row in bench(loaded, plain=plain, tokens=arguments.tokens):
-        rows.append(asdict(row))
-        print(
-            f"{row.name:82} {row.ratio:8.3f}  ({row.ours:.4g} / {row.other:.4g} {row.unit}; target {row.target})",
-            flush=True,
-        )
-    about = {"model": loaded.name, "dtype": arguments.dtype, "threads": arguments.threads, "torch": torch.__version__}
-    print(json.dumps({**about, "rows": rows}))
-
-
-def _record(arguments: argparse.Namespace) -> None:
-    loaded = models.load(arguments.model)
-    settings = replace(Form().settings(), max_seconds=arguments.seconds)
-    recorder = Recorder()
-    with Run(loaded, settings) as run:
-        for frame in run.frames():
-            recorder.add(frame)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    recordings.save(recorder.recording(), arguments.out)
-    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")
+def _shares(quality: Quality) -> dict[str, list[list[float]]]:
+    return {"4 sinks": quality.attention.sinks, "token 0 in context": quality.attention.in_context}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from comparisons.limits import Range, check_limits, limited
+from comparisons.readings import After, Reading, ReadingKind
 from comparisons.runner import RunSettings
+from streaming import models
 from streaming.errors import SettingsError
 from streaming.policies import Policy
 from streaming.window import Positions
@@ -39,6 +41,9 @@ class Form:
         seed: of the prompt stream.
         lanes: which of `MORE_LANES` to add.
         positions: of the sinks: in the cache, or (the control) in the text.
+        model: a bundled model or a Hub id ("owner/name"); "" for the server's own.
+        source: what is read; a text itself is no setting, it comes with the start of its run.
+        after: what follows the end of a text.
     """
 
     sinks: int = limited(4, Range(min=0, max=8, unit="tokens"))
@@ -48,6 +53,9 @@ class Form:
     seed: int = limited(0, Range(min=0, max=9999, unit=""))
     lanes: tuple[str, ...] = ()
     positions: Positions = "cache"
+    model: str = ""
+    source: ReadingKind = "prompts"
+    after: After = "stop"
 
     def __post_init__(self) -> None:
         """Take 4.0 for 4 and a list for a tuple, as JSON has them; refuse what is out of range or of the wrong type."""
@@ -57,8 +65,10 @@ class Form:
                 object.__setattr__(self, field.name, int(value))
         check_limits(self)
         object.__setattr__(self, "lanes", _more_lanes(self.lanes))
-        if self.positions not in get_args(Positions):
-            raise SettingsError(f"positions must be one of {', '.join(get_args(Positions))}.")
+        for name, choices in {"positions": Positions, "source": ReadingKind, "after": After}.items():
+            if getattr(self, name) not in get_args(choices):
+                raise SettingsError(f"{name} must be one of {', '.join(get_args(choices))}.")
+        _check_model(self.model)
 
     @classmethod
     def of_query(cls, query: Mapping[str, str]) -> Form:
@@ -87,6 +97,26 @@ class Form:
             max_tokens=MOST_TOKENS,
             max_seconds=MOST_SECONDS,
         )
+
+    def reading(self, text: object = "") -> Reading:
+        """What this form asks to be read, where `text` is the visitor's own.
+
+        Raises:
+            SettingsError: the text is empty, too long, or no text.
+        """
+        return Reading(kind=self.source, after=self.after, text=text)
+
+
+def _check_model(model: object) -> None:
+    """A visitor names a model by its bundled name or Hub id, never by a path."""
+    if not isinstance(model, str):
+        raise SettingsError("model must be the name of a model.")
+    bundled = models.available()
+    if model and model not in bundled:
+        try:
+            models.check_hub_id(model)
+        except SettingsError as error:
+            raise SettingsError(f"{error} Bundled: {', '.join(bundled)}.") from None
 
 
 def _more_lanes(lanes: object) -> tuple[str, ...]:

@@ -23,20 +23,28 @@ __all__ = [
     "Frame",
     "Header",
     "LaneFrame",
+    "Loading",
+    "LoadingStage",
     "Reason",
     "RssPoint",
     "RssTail",
     "RunState",
+    "Said",
+    "SinkShareFrame",
     "Status",
     "TextTail",
+    "Told",
+    "Unanswered",
 ]
 
 FRAME_VERSION = 1
 
 Status = Literal["waiting", "reading", "answering", "paused", "stopped", "failed"]
 Reason = Literal["kv-budget", "tokens", "seconds", "user", "end-of-text", "error"]
+Unanswered = Literal["kv-budget", "ended", "error"]
 RunState = Literal["running", "paused", "finished"]
 EventKind = Literal["training-length", "first-eviction", "kv-budget", "stopped", "failed"]
+LoadingStage = Literal["waiting", "looking up", "downloading", "loading", "stopped"]
 
 CurvePoint = tuple[int, float | None, int, float, float]
 """Tokens read, perplexity of the sliding window, KV bytes in use, ms per token since the last point,
@@ -72,6 +80,30 @@ class Answer(TypedDict):
 AnswerTail = TypedDict("AnswerTail", {"from": int, "items": list[Answer]})
 
 
+class Said(TypedDict):
+    """What a lane says to a visitor who asked after `at` tokens; `id` counts the questions of a run.
+
+    Where it cannot answer, or not to the end, `reason` says why: there is no memory for it in the lane's budget, the
+    lane has ended (and freed its cache), or an error, with its words in `message`.
+    """
+
+    id: int
+    at: int
+    question: str
+    answer: str
+    done: bool
+    reason: Unanswered | None
+    message: str
+
+
+class Told(TypedDict):
+    """A fact that the stream had told after `at` tokens: how to ask for it, and the words that answer it."""
+
+    at: int
+    question: str
+    answer: str
+
+
 class Event(TypedDict):
     """Something that happened once, after `at` tokens."""
 
@@ -80,10 +112,20 @@ class Event(TypedDict):
     seconds: float
 
 
+class SinkShareFrame(TypedDict):
+    """How much of the attention went to the stream's first `tokens` tokens: a share from 0 to 1 for each layer."""
+
+    tokens: int
+    layers: list[float]
+
+
 class LaneFrame(TypedDict):
     """One lane.
 
-    `label` is its key, unique in a run. `tokens_per_second` is that of the last second, 0 at rest.
+    `label` is its key, unique in a run. `tokens_per_second` is that of the last second, 0 at rest. `said` is about the
+    latest question of a visitor; recordings keep none. `told` has some facts, the newest first.
+    `sink_share` is None before it was measured, without a cache, once the first tokens have been evicted, and
+    in a recorded run.
     """
 
     label: str
@@ -105,14 +147,22 @@ class LaneFrame(TypedDict):
     curve: CurveTail
     text: TextTail
     answers: AnswerTail
+    said: Said | None
+    told: list[Told]
+    sink_share: SinkShareFrame | None
     events: list[Event]
 
 
 class Header(TypedDict):
-    """What is known of a run before it begins; `window` and `stride` are the curve's, in tokens."""
+    """What is known of a run before it begins; `window` and `stride` are the curve's, in tokens.
+
+    `source` and `source_characters` say what is read, see `comparisons.feeds.Source`.
+    """
 
     model: str
     context: int
+    source: str
+    source_characters: int
     seed: int
     kv_budget_bytes: int
     bytes_per_token: int
@@ -140,3 +190,17 @@ class Frame(_Headed):
     rss_bytes: int
     rss: RssTail
     lanes: list[LaneFrame]
+
+
+class Loading(TypedDict):
+    """What stands in for frames while a run waits for its model.
+
+    `run` can be stopped like a run. Bytes count from 0 in each stage; `total_bytes` is None where it is not known.
+    """
+
+    run: str
+    state: Literal["loading"]
+    model: str
+    stage: LoadingStage
+    done_bytes: int
+    total_bytes: int | None

@@ -25,8 +25,11 @@ from comparisons.frames import (
     Event,
     LaneFrame,
     Reason,
+    Said,
+    SinkShareFrame,
     Status,
     TextTail,
+    Told,
 )
 from comparisons.metrics import RecentRate, SlidingPerplexity, finite_or_none, rounded
 from comparisons.prompts import Turn
@@ -44,6 +47,9 @@ TAIL_ANSWERS = 3
 
 KEPT_POINTS = 4096
 """Points kept for a reader who is slow to ask."""
+
+_KEPT_FACTS = 12
+"""Of the facts that the stream told last, so many are kept: the oldest has left most caches of bounded lanes."""
 
 LEAD_TOKENS = 8
 """Tokens decoded in front of the tail of the text, so that its first pieces come out right."""
@@ -102,6 +108,9 @@ class Journal:
         self._text = _TailText(tokenizer)
         self._answers: deque[Answer] = deque(maxlen=TAIL_ANSWERS)
         self._answer_count = 0
+        self._said: Said | None = None
+        self._sink_share: SinkShareFrame | None = None
+        self._told: deque[Told] = deque(maxlen=_KEPT_FACTS)
         self._events: list[Event] = []
 
     @property
@@ -119,10 +128,15 @@ class Journal:
         """Whether the lane has stopped or failed."""
         return self._status in ("stopped", "failed")
 
+    @property
+    def reason(self) -> Reason | None:
+        """Why the lane has ended, None while it has not."""
+        return self._reason
+
     def set_status(self, status: Status) -> None:
         """What the lane does now; an end is final."""
         with self._lock:
-            if self._status == "waiting":
+            if self._status == "waiting" != status:
                 self._rate.start(self._clock())
             if not self.ended:
                 self._status = status
@@ -148,7 +162,7 @@ class Journal:
         """
         with self._lock:
             now = self._clock()
-            self._draw(_Read(len(ids), nats, work_seconds, self._kv, kv, self._tokens, now))
+            self._draw(_Read(len(ids), nats, work_seconds, self._kv, kv, self._tokens, self._seconds, now))
             self._tail.extend(zip(ids, nats.tolist(), strict=True))
             self._rate.add(now, len(ids), work_seconds)
             self._tokens += len(ids)
@@ -199,6 +213,22 @@ class Journal:
         with self._lock:
             self._answers[-1] = {**self._answers[-1], "answer": answer, "done": done}
 
+    def tell_visitor(self, said: Said) -> None:
+        """What the lane says to the latest question of a visitor; an earlier one is past."""
+        with self._lock:
+            if self._said is None or said["id"] >= self._said["id"]:
+                self._said = said
+
+    def add_told(self, told: Told) -> None:
+        """The stream told a fact."""
+        with self._lock:
+            self._told.append(told)
+
+    def set_sink_share(self, share: SinkShareFrame | None) -> None:
+        """How much of the attention goes to the first tokens now."""
+        with self._lock:
+            self._sink_share = share
+
     def snapshot(self, points_from: int) -> LaneFrame:
         """The lane as it is now, with the curve from this point on (or from `TAIL_POINTS` before its end)."""
         with self._one_reader:
@@ -206,6 +236,9 @@ class Journal:
                 frame = self._numbers()
                 frame["curve"] = self._curve(points_from)
                 frame["answers"] = self._answer_tail()
+                frame["said"] = self._said
+                frame["told"] = self._some_told()
+                frame["sink_share"] = self._sink_share
                 frame["events"] = list(self._events)
                 tokens, tail = self._tokens, list(self._tail)
             frame["text"] = self._text.pieces(tokens, tail)
@@ -237,6 +270,12 @@ class Journal:
     def _answer_tail(self) -> AnswerTail:
         return {"from": self._answer_count - len(self._answers), "items": list(self._answers)}
 
+    def _some_told(self) -> list[Told]:
+        """The newest fact, one in the middle, and the oldest of those kept."""
+        newest_first = list(self._told)[::-1]
+        places = sorted({0, len(newest_first) // 2, len(newest_first) - 1})
+        return [newest_first[place] for place in places] if newest_first else []
+
 
 @dataclass(frozen=True, slots=True)
 class _Read:
@@ -248,6 +287,7 @@ class _Read:
     before: KvUse
     after: KvUse
     first: int
+    before_seconds: float
     now_seconds: float
 
     def kv_bytes_at(self, done: int) -> int:
@@ -255,8 +295,8 @@ class _Read:
         return min(self.before.bytes + done * self.after.bytes_per_token, self.after.bytes)
 
     def seconds_at(self, done: int) -> float:
-        """As if the read had gone evenly."""
-        return round(self.now_seconds - self.work_seconds * (1 - done / self.count), 3)
+        """As if the read had gone evenly; work after a pause was asked for takes no running time."""
+        return round(max(self.before_seconds, self.now_seconds - self.work_seconds * (1 - done / self.count)), 3)
 
 
 class _TailText:

@@ -2,11 +2,15 @@
 
 A lane is a step machine. `advance` does one small piece of work (reads some tokens, or says one token of an
 answer), so whoever drives it decides between the steps about pace, pause and stop. One thread drives a lane;
-any thread may take a `snapshot`.
+any thread may take a `snapshot`, or `ask`.
 
 Every token is read teacher-forced. At the end of some prompts the lane also answers, on a
 fork of its stream that is dropped afterwards: the stream itself stays on the shared text. Which prompts are
 answered depends on the turn's index alone, so that all lanes answer the same ones.
+
+A visitor's question is answered in the same way, on a fork of the stream as it is when the lane takes the question
+up: between two steps, by `reply`. A lane that has ended has freed its cache; it answers nothing, and says so. A dense
+lane at the end of its memory budget has no room for a question either, and an answer ends where the budget does.
 """
 
 from __future__ import annotations
@@ -17,22 +21,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from comparisons.detokenise import Detokeniser
+from comparisons.answering import Answer, Reply
+from comparisons.asking import Inbox, Question
 from comparisons.feeds import Feed, Segment
-from comparisons.frames import LaneFrame
+from comparisons.frames import LaneFrame, SinkShareFrame, Unanswered
 from comparisons.journal import Journal, KvUse
 from comparisons.limits import Range, check_limits, limited
-from comparisons.prompts import Turn
+from comparisons.prompts import Tells, Turn
 from streaming.errors import SettingsError, StreamError
-from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
 from streaming.policies import Policy, Stream, open_stream
+from streaming.share import SinkShare
 
 __all__ = ["Lane", "LaneSettings"]
 
 MIB = 2**20
 
 _ANSWERS_BEFORE_GAPS_GROW = 16
+
+_END = object()
+
+_SHARE_EVERY_SECONDS = 1.0
+"""How often the attention on the first tokens is looked at."""
+
+_SHARE_QUERIES = 16
+"""Of so many of a read's last tokens, so that a look costs next to nothing."""
+
+_FIRST_TOKENS = 4
+"""How many first tokens a policy without sinks is asked about: as many as StreamingLLM keeps by default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +121,10 @@ class Lane:
         self._loaded, self._policy, self._settings = loaded, policy, settings
         self._source = _Source(iter(feed), self._answers)
         self._stream: Stream | None = None
-        self._answer: _Answer | None = None
+        self._answer: Answer | None = None
+        self._inbox = Inbox()
+        self._reply: Reply | None = None
+        self._share_next = 0.0
         self.bytes_per_token = 0
 
     def open(self) -> None:
@@ -118,10 +137,15 @@ class Lane:
         self.bytes_per_token = _bytes_per_token(self._stream)
 
     def close(self) -> None:
-        """Free the stream and the fork, if there is one; measurements stay."""
+        """Free the stream and the forks, if there are any; measurements stay. A visitor who waits is told."""
         if self._answer is not None:
             self._answer.close()
             self._answer = None
+        if self._reply is not None:
+            self._end_reply()
+        late = self._inbox.close()
+        if late is not None:
+            self._refuse(late)
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -136,6 +160,19 @@ class Lane:
         """Whether the next step is a token of an answer."""
         return self._answer is not None
 
+    @property
+    def asked(self) -> bool:
+        """Whether a visitor waits for an answer, or for the rest of one."""
+        return self._inbox.full or self._reply is not None
+
+    def ask(self, question: Question) -> None:
+        """Put a visitor's question, from any thread; an earlier one that is not answered to its end makes way.
+
+        What comes of it stands in the lane's frames: the answer as it grows, or why there is none.
+        """
+        if not self._inbox.put(question):
+            self._refuse(question)
+
     def snapshot(self, points_from: int) -> LaneFrame:
         """The lane as it is now; see `Journal.snapshot`."""
         return self.journal.snapshot(points_from)
@@ -144,7 +181,8 @@ class Lane:
         """One step: read up to `most` tokens, or say the next token of an answer.
 
         Returns:
-            How many tokens were read: 0 for a token of an answer, or where the lane has come to its end.
+            How many tokens were read: 0 for a token of an answer, where the feed has nothing yet (the lane is then
+            "waiting"), or where the lane has come to its end.
 
         Raises:
             StreamingError: where the stream cannot go on. What else a model raises comes through unchanged.
@@ -156,29 +194,65 @@ class Lane:
             return 0
         return self._read(most)
 
+    def reply(self, most: int) -> None:
+        """One step of the reply to a visitor: read up to `most` tokens of the question, or say the next token.
+
+        What a model raises comes through unchanged; `decline` then, and the stream goes on.
+        """
+        question = self._inbox.take()
+        if question is not None:
+            self._take_up(question)
+        else:
+            self._reply.step(most)
+        self._tell_reply()
+
+    def decline(self, message: str) -> None:
+        """Give the visitor's question up, in words."""
+        self._reply.end("error", message)
+        self._tell_reply()
+
     def _read(self, most: int) -> int:
         self._check_budgets()
         if self.ended:
             return 0
-        self.journal.set_status("reading")
-        ids, turn = self._source.take(min(most, self._settings.chunk, self._room()))
-        if not ids:
-            self.journal.end("stopped", "end-of-text")
+        cut = self._source.take(min(most, self._settings.chunk, self._room()))
+        if not cut.ids:
+            self._wait_or_end()
             return 0
-        self._measure(ids)
+        self.journal.set_status("reading")
+        first = self.journal.tokens
+        self._measure(cut.ids)
+        for place, told in cut.told:
+            self.journal.add_told({"at": first + place, "question": told.question, "answer": told.answer})
         self._check_budgets()
-        if turn is not None and not self.ended:
-            self._answer = _Answer(self._loaded, self._stream, self._kv_room(self._settings.answer_tokens))
-            self.journal.begin_answer(turn)
-        return len(ids)
+        if cut.asks is not None and not self.ended:
+            self._answer = Answer(self._loaded, self._stream, self._kv_room(self._settings.answer_tokens))
+            self.journal.begin_answer(cut.asks)
+        return len(cut.ids)
+
+    def _wait_or_end(self) -> None:
+        if self._source.ended:
+            self.journal.end("stopped", "end-of-text")
+        else:
+            self.journal.set_status("waiting")
 
     def _measure(self, ids: tuple[int, ...]) -> None:
         began = time.perf_counter()
-        nats = self._stream.read(ids).double().cpu().numpy()
+        share = self._share_due(began)
+        nats = self._stream.read(ids, share=share).double().cpu().numpy()
         work_seconds = time.perf_counter() - began
         if np.isnan(nats[0 if self.journal.tokens else 1 :]).any():
             raise StreamError(f"The model gives no number (NaN) near token {self.journal.tokens}: load it in float32.")
         self.journal.add_read(ids, nats, work_seconds, self._kv_use())
+        if share is not None:
+            self.journal.set_sink_share(_told_share(share))
+
+    def _share_due(self, now: float) -> SinkShare | None:
+        """Now and then a read is watched for the attention that it gives to the first tokens."""
+        if now < self._share_next:
+            return None
+        self._share_next = now + _SHARE_EVERY_SECONDS
+        return SinkShare(self._policy.sinks or _FIRST_TOKENS, last=_SHARE_QUERIES)
 
     def _kv_use(self) -> KvUse:
         stream, each = self._stream, self.bytes_per_token
@@ -218,63 +292,97 @@ class Lane:
             self._answer.close()
             self._answer = None
 
+    def _take_up(self, question: Question) -> None:
+        if self._reply is not None:
+            self._reply.close()
+        self._reply = Reply(question, self.journal.tokens)
+        ids = (*self._before(question), *question.ids)
+        most = self._kv_room(len(ids) + self._settings.answer_tokens) - len(ids)
+        if most > 0:
+            self._reply.begin(Answer(self._loaded, self._stream, most, after=ids))
+        else:
+            self._reply.end("kv-budget")
+
+    def _before(self, question: Question) -> tuple[int, ...]:
+        """What makes a prompt of it: the start token in front of all, the end of the turn that is being read."""
+        if self.journal.tokens == 0:
+            return () if self._loaded.start_token is None else (self._loaded.start_token,)
+        return () if self._source.between_turns else question.blank_line
+
+    def _tell_reply(self) -> None:
+        self.journal.tell_visitor(self._reply.said)
+        if self._reply.said["done"]:
+            self._reply.close()
+            self._reply = None
+
+    def _end_reply(self) -> None:
+        self._reply.end(self._unanswered())
+        self._tell_reply()
+
+    def _refuse(self, question: Question) -> None:
+        reply = Reply(question, self.journal.tokens)
+        reply.end(self._unanswered())
+        self.journal.tell_visitor(reply.said)
+
+    def _unanswered(self) -> Unanswered:
+        return "kv-budget" if self.journal.reason == "kv-budget" else "ended"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Cut:
+    """Tokens to read, the turn to answer after them, and the facts that they tell, each with its end's place."""
+
+    ids: tuple[int, ...]
+    asks: Turn | None = None
+    told: tuple[tuple[int, Tells], ...] = ()
+
 
 class _Source:
-    """The feed's segments, cut to measure; a prompt that is to be answered ends a cut."""
+    """The feed's segments, cut to measure; a prompt that is to be answered ends a cut.
 
-    def __init__(self, segments: Iterator[Segment], answered: Callable[[Turn], bool]) -> None:
+    Attributes:
+        ended: whether the feed has come to its end.
+    """
+
+    def __init__(self, segments: Iterator[Segment | None], answered: Callable[[Turn], bool]) -> None:
         self._segments = segments
         self._answered = answered
         self._segment: Segment | None = None
         self._used = 0
+        self.ended = False
 
-    def take(self, most: int) -> tuple[tuple[int, ...], Turn | None]:
-        """Up to `most` tokens, fewer in front of an answer and at the end, and the turn to answer then."""
+    def take(self, most: int) -> _Cut:
+        """Up to `most` tokens, fewer in front of an answer, at the end, and where the feed has no more yet."""
         ids: list[int] = []
+        told: list[tuple[int, Tells]] = []
         while len(ids) < most and self._refill():
-            fresh = self._segment.ids[self._used : self._used + most - len(ids)]
+            segment = self._segment
+            fresh = segment.ids[self._used : self._used + most - len(ids)]
             ids.extend(fresh)
             self._used += len(fresh)
-            if self._used == len(self._segment.ids) and self._to_answer(self._segment):
-                return tuple(ids), self._segment.turn
-        return tuple(ids), None
-
-    def _refill(self) -> bool:
-        if self._segment is None or self._used == len(self._segment.ids):
-            self._segment, self._used = next(self._segments, None), 0
-        return self._segment is not None
-
-    def _to_answer(self, segment: Segment) -> bool:
-        return segment.part == "prompt" and segment.turn is not None and self._answered(segment.turn)
-
-
-class _Answer:
-    """A greedy continuation on a fork, one token at a time, to the end of the line."""
-
-    def __init__(self, loaded: LoadedModel, stream: Stream, most: int) -> None:
-        end = loaded.tokenizer.eos_token_id
-        self._fork = stream.fork()
-        self._tokens = decode(self._fork, sampling=Sampling(), max_tokens=most, stop=() if end is None else (end,))
-        self._detokeniser = Detokeniser(loaded.tokenizer)
-        self._said = ""
+            if self._used == len(segment.ids) and segment.turn is not None:
+                if segment.part == "prompt" and self._answered(segment.turn):
+                    return _Cut(ids=tuple(ids), asks=segment.turn, told=tuple(told))
+                if segment.part == "reply" and segment.turn.tells is not None:
+                    told.append((len(ids), segment.turn.tells))
+        return _Cut(ids=tuple(ids), told=tuple(told))
 
     @property
-    def text(self) -> str:
-        """What was said, up to the end of its line."""
-        return self._said.partition("\n")[0].strip()
+    def between_turns(self) -> bool:
+        """Whether a prompt may follow where the last cut ended."""
+        segment = self._segment
+        return segment is None or (self._used == len(segment.ids) and segment.part in ("start", "reply"))
 
-    def step(self) -> bool:
-        """Say one token more; True when the answer is complete."""
-        token = next(self._tokens, None)
-        if token is None:
+    def _refill(self) -> bool:
+        """Whether there is something to take; a feed that has nothing yet is asked again another time."""
+        if self._segment is not None and self._used < len(self._segment.ids):
             return True
-        self._said += self._detokeniser.push(token)
-        return "\n" in self._said
-
-    def close(self) -> None:
-        """Drop the fork."""
-        self._tokens.close()
-        self._fork.close()
+        segment = None if self.ended else next(self._segments, _END)
+        self.ended = self.ended or segment is _END
+        if segment is None or self.ended:
+            return False
+        self._segment, self._used = segment, 0
+        return True
 
 
 def _is_answered(index: int, every: int) -> bool:
@@ -287,6 +395,13 @@ def _is_answered(index: int, every: int) -> bool:
     while index >= _ANSWERS_BEFORE_GAPS_GROW * gap:
         gap *= 2
     return index % gap == 0
+
+
+def _told_share(share: SinkShare) -> SinkShareFrame | None:
+    by_head = share.by_head
+    if by_head is None:
+        return None
+    return {"tokens": share.tokens, "layers": [round(one, 4) for one in by_head.mean(dim=1).tolist()]}
 
 
 def _bytes_per_token(stream: Stream) -> int:

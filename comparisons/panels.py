@@ -7,47 +7,45 @@ ever put into markup: it travels as JSON and is drawn as text.
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
 from comparisons.forms import Form
-from comparisons.frames import AnswerTail, Frame
+from comparisons.frames import AnswerTail, Frame, Loading
+from comparisons.readings import MOST_CHARACTERS, MOST_FILE_BYTES
+from comparisons.scripts import asset, escaped
+from comparisons.scripts import script as scripts
 from comparisons.texts import Texts
 
 __all__ = ["head", "live_panel", "payload", "payloads", "script", "theme"]
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets" / "panels"
-SCRIPTS = (
-    *("words", "look", "history", "thin", "verdict"),
-    *("text", "answers", "strip", "lanes"),
-    *("marks", "charts", "chips", "downloads", "questions"),
-    *("controls", "panel"),
-)
 SHELL = '<div data-place="top"></div>@children<div data-place="rest"></div>'
 FONT = "Source Sans Pro"
 
+_SELDOM = ("said", "sink_share", "told")
+"""Parts of a lane that stay as they are for many frames; they are told again when they change."""
 
-def payload(frame: Frame, told: Frame | None = None) -> str:
+
+def payload(frame: Frame | Loading, told: Frame | None = None) -> str:
     """A frame as the one JSON string that the panel gets; "<" is escaped, so nobody can take it for markup.
 
     Args:
         frame: what to tell.
         told: an earlier frame of the run whose tails need not be told again.
     """
-    news = frame if told is None else _news(frame, told)
-    text = json.dumps(news, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
+    return escaped(frame if told is None else _news(frame, told))
 
 
-def payloads(frames: Iterable[Frame]) -> Iterator[str]:
+def payloads(frames: Iterable[Frame | Loading]) -> Iterator[str]:
     """A run's payloads. Each tells again what the frame before told, so that losing one loses nothing."""
     earlier: deque[Frame] = deque(maxlen=2)
     for frame in frames:
+        if frame["state"] == "loading":
+            yield payload(frame)
+            continue
         yield payload(frame, earlier[0] if len(earlier) == 2 else None)
         earlier.append(frame)
 
@@ -55,7 +53,7 @@ def payloads(frames: Iterable[Frame]) -> Iterator[str]:
 def _news(frame: Frame, told: Frame) -> dict[str, Any]:
     lanes = [
         {
-            **lane,
+            **{name: part for name, part in lane.items() if name not in _SELDOM or part != before[name]},
             "curve": _later(lane["curve"], "points", before["curve"]),
             "text": _later(lane["text"], "pieces", before["text"]),
             "answers": _unfinished(lane["answers"], before["answers"]),
@@ -78,7 +76,14 @@ def _unfinished(answers: AnswerTail, before: AnswerTail) -> dict[str, Any]:
     return _later(answers, "items", {"from": before["from"], "items": before["items"][:told]})
 
 
-def live_panel(words: Texts, plotly_url: str, control: Callable[[Any], bool], value: str | None = None) -> gr.HTML:
+def live_panel(
+    words: Texts,
+    plotly_url: str,
+    control: Callable[[Any], Any],
+    value: str | None = None,
+    *,
+    offers: Mapping[str, object] | None = None,
+) -> gr.HTML:
     """The live panel; components made inside its `with` stand between the header and the lanes.
 
     It triggers "start", "preset" (with a name) and "link", and calls `control` as `Sessions.control` says.
@@ -88,36 +93,41 @@ def live_panel(words: Texts, plotly_url: str, control: Callable[[Any], bool], va
         plotly_url: where the browser finds plotly.js.
         control: steers the run that is on show.
         value: what to show until a run begins, a payload.
+        offers: what `script` says.
     """
     return gr.HTML(
         value,
         html_template=SHELL,
-        js_on_load=script(words, plotly_url),
+        js_on_load=script(words, plotly_url, offers),
         apply_default_css=False,
         server_functions=[control],
         elem_id="panel",
     )
 
 
-def script(words: Texts, plotly_url: str) -> str:
-    """What the scripts need to know of the page, then the scripts, in one scope and without globals."""
-    page = {
-        "markup": _asset("panel.html"),
-        "words": words.as_json(),
+def script(words: Texts, plotly_url: str, offers: Mapping[str, object] | None = None) -> str:
+    """The panel's scripts, mounted in Gradio.
+
+    Args:
+        words: the language.
+        plotly_url: where the browser finds plotly.js.
+        offers: what it finds besides: `recordings`, a list of `KeptRun.about`; `painted`, the name of the one that
+            stands on the page from the start; `shell`, the `url` of an export's shell and the `place` marked in it.
+    """
+    known = {
         "plotly": plotly_url,
         "fields": list(Form().values()),
+        "most": {"characters": MOST_CHARACTERS, "bytes": MOST_FILE_BYTES},
+        "recordings": [],
+        "painted": None,
+        "shell": None,
     }
-    known = f"const page = {json.dumps(page, ensure_ascii=False)};"
-    return "\n".join([known, *(_asset(f"js/{name}.js") for name in SCRIPTS)])
-
-
-def _asset(name: str) -> str:
-    return (ASSETS / name).read_text("utf-8")
+    return scripts(words, "gradio", {**known, **(offers or {})})
 
 
 def head() -> str:
     """What the head of the page gets: the style."""
-    return f"<style>{_asset('panel.css')}</style>"
+    return f"<style>{asset('panel.css')}</style>"
 
 
 def theme() -> gr.themes.Base:

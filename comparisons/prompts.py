@@ -24,7 +24,9 @@ __all__ = [
     "SCENES_BEFORE_NAMES_RETURN",
     "TRAINING_SEEDS",
     "TURNS_PER_SCENE",
+    "Tells",
     "Turn",
+    "as_prompt",
     "is_training_seed",
     "training_text",
     "turn",
@@ -59,12 +61,26 @@ _PLACES_PER_SCENE = 3
 SCENES_BEFORE_NAMES_RETURN = min(_HALF_GROUP, _HALF_PLACES // _PLACES_PER_SCENE)
 
 
+def as_prompt(text: str) -> str:
+    """A line in the form in which the stream has its prompts: what a model reads before it answers."""
+    return f"User: {text}\nAssistant:"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tells:
+    """What a fact turn tells: the plain question for it, and the words that make an answer right."""
+
+    question: str
+    answer: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """One prompt with its reference reply.
 
     `kind` is "scene", "story", "fact" or "recall". A recall turn asks for the fact that was told in turn
-    `asks`; `answer` holds the words that make its reply right. Both are None for other turns.
+    `asks`; `answer` holds the words that make its reply right. A fact turn says in `tells` what it tells. They are
+    None for other turns.
     """
 
     index: int
@@ -73,11 +89,12 @@ class Turn:
     reply: str
     asks: int | None = None
     answer: str | None = None
+    tells: Tells | None = None
 
     @property
     def prompt_text(self) -> str:
         """The part that a model reads before it answers."""
-        return f"User: {self.prompt}\nAssistant:"
+        return as_prompt(self.prompt)
 
     @property
     def reply_text(self) -> str:
@@ -168,8 +185,7 @@ def _scene(seed: int, number: int) -> tuple[Turn, ...]:
     written = []
     for index, letter in enumerate(plan.layout, start=first):
         if letter in "ABCK":
-            prompt, reply = _telling(plan.facts[letter], rng)
-            written.append(Turn(index=index, kind="fact", prompt=prompt, reply=reply))
+            written.append(_telling(index, plan.facts[letter], rng))
         elif letter in "abc":
             asks = first + plan.layout.index(letter.upper())
             written.append(_recall(index, plan.facts[letter.upper()], asks, scenes.RECALLS_NEAR, rng))
@@ -362,12 +378,15 @@ def _exchange(exchange: scenes.Exchange, slots: Mapping[str, str], rng: Random) 
     return prompt.format_map(slots), reply.format_map(slots)
 
 
-def _telling(fact: _Fact, rng: Random) -> tuple[str, str]:
+def _telling(index: int, fact: _Fact, rng: Random) -> Turn:
     """Tell a fact: mostly in the reply, now and then in the prompt."""
     if rng.random() < 0.2:
-        return _exchange(scenes.TOLD_BY_USER, {**fact.slots, "fact": fact.statement}, rng)
-    prompt, tail = rng.choice(fact.tell), rng.choice(fact.tails)
-    return prompt.format_map(fact.slots), f"{fact.statement} {tail}".format_map(fact.slots).strip()
+        prompt, reply = _exchange(scenes.TOLD_BY_USER, {**fact.slots, "fact": fact.statement}, rng)
+    else:
+        prompt, tail = rng.choice(fact.tell).format_map(fact.slots), rng.choice(fact.tails)
+        reply = f"{fact.statement} {tail}".format_map(fact.slots).strip()
+    tells = Tells(question=fact.question, answer=fact.answer)
+    return Turn(index=index, kind="fact", prompt=prompt, reply=reply, tells=tells)
 
 
 def _recall(index: int, fact: _Fact, asks: int, prompts: tuple[str, ...], rng: Random) -> Turn:

@@ -1,30 +1,60 @@
-"""What a model does on the prompt stream under each policy: the figures that its card and the page may claim.
+"""What a model does under each policy: the figures that its card and the page may claim.
 
 `python -m comparisons measure MODEL --tokens 200000 --seed 0` prints them. Perplexities are teacher-forced, over the
-same held-out stream. The cache budget is half the training length unless told otherwise.
+same held-out stream, and over texts that no policy was made for. The cache budget is half the training length unless
+told otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import platform
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
-from comparisons.feeds import PromptFeed, Segment
-from comparisons.metrics import perplexity
-from streaming.generate import Sampling, decode
+from comparisons.feeds import Feed, PromptFeed
+from comparisons.metrics import perplexity, rounded
+from comparisons.readings import Reading
+from comparisons.recall import ask
+from streaming.errors import SettingsError
 from streaming.models import LoadedModel
-from streaming.policies import Policy, Stream, open_stream
+from streaming.policies import Policy, open_stream
+from streaming.share import SinkShare
 
-__all__ = ["Quality", "Recall", "measure", "read_stream", "recall"]
+__all__ = [
+    "Attention",
+    "Quality",
+    "Recall",
+    "TextQuality",
+    "first_ids",
+    "in_context",
+    "language_reference",
+    "measure",
+    "read_stream",
+    "recall",
+]
+
+SINKS = (0, 1, 2, 4, 8)
+"""How many sinks are compared, at the same budget."""
+
+PARTS = (8, 4, 2, 1)
+"""Cache budgets that are compared, as parts of the training length."""
 
 DENSE_TRAINING_LENGTHS = 24
 """How far dense is read, in training lengths: its cost grows with the square of that."""
 
-RECOMPUTED_TOKENS = 400
-"""How many tokens are measured under recomputation, in runs spread over the stream."""
+PLACES = 400
+"""How many tokens are measured under recomputation, spread over the stream."""
+
+STRETCH = 50_000
+"""How many tokens of the stream the cache budgets are compared on, and how many of a text are read, at most."""
+
+ATTENTION_STRETCH = 20_000
+"""How many tokens the attention is looked at on, at most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +68,44 @@ class Recall:
     cached_right: int = 0
     evicted: int = 0
     evicted_right: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attention:
+    """Share of the attention, from 0 to 1, mean over queries; a row per layer, a column per head.
+
+    Attributes:
+        sinks: on all 4 sinks, under `sinks` 4, of tokens read after the cache filled.
+        sinks_queries: how many those were.
+        in_context: on token 0, dense, of all later tokens of fresh stretches of a training length.
+        in_context_queries: how many those were.
+    """
+
+    sinks: list[list[float]]
+    sinks_queries: int
+    in_context: list[list[float]]
+    in_context_queries: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextQuality:
+    """Perplexity of a text.
+
+    Attributes:
+        name: of the text.
+        tokens: tokens read.
+        sinks: 4 sinks, over all of them.
+        places: how many sampled places the next two are of.
+        sinks_there: 4 sinks, at these places.
+        recompute: at these places.
+    """
+
+    name: str
+    tokens: int
+    sinks: float
+    places: int
+    sinks_there: float
+    recompute: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +123,13 @@ class Quality:
         first: 4 sinks, the first tenth of the stream after the cache filled.
         last: 4 sinks, the last tenth.
         dense_past_context: from 4 training lengths on, to `DENSE_TRAINING_LENGTHS`.
-        recompute: at sampled places.
+        recompute: at `places` sampled places.
         sinks_there: 4 sinks at the same places.
+        places: how many.
+        budgets: perplexity under 4 sinks by cache budget in tokens, over `budgets_tokens` tokens.
+        budgets_tokens: how many.
+        attention: on the sinks.
+        texts: what was measured on other texts, the same way.
         recall: facts asked for, under 4 sinks.
     """
 
@@ -72,47 +145,113 @@ class Quality:
     dense_past_context: float
     recompute: float
     sinks_there: float
+    places: int
+    budgets: dict[str, float]
+    budgets_tokens: int
+    attention: Attention
+    texts: list[TextQuality]
     recall: Recall
 
     def as_dict(self) -> dict:
-        """For JSON."""
-        return asdict(self)
+        """For JSON; six digits are more than repeat."""
+        return _six_digits(asdict(self))
+
+    def as_json(self) -> str:
+        """As it stands in a file: a line for each figure, a line for each row of a matrix."""
+        return re.sub(r"\[\s+([^][{}]+?)\s+\]", _on_one_line, json.dumps(self.as_dict(), indent=1)) + "\n"
 
 
-def measure(loaded: LoadedModel, *, seed: int = 0, tokens: int = 200_000, budget: int | None = None) -> Quality:
-    """Measure a model on a held-out seed of the prompt stream; all policies read the same tokens."""
+def measure(
+    loaded: LoadedModel,
+    *,
+    seed: int = 0,
+    tokens: int = 200_000,
+    budget: int | None = None,
+    texts: Mapping[str, Feed] | None = None,
+    places: int = PLACES,
+) -> Quality:
+    """Measure a model; all policies read the same tokens.
+
+    Args:
+        loaded: the model.
+        seed: of the prompt stream, one that was not trained on.
+        tokens: of the prompt stream.
+        budget: of the caches, in tokens; half the training length by default.
+        texts: texts by name, to be measured beside Python's language reference.
+        places: sampled under recomputation.
+
+    Raises:
+        SettingsError: the stream or a text is too short for the budget.
+    """
     budget = budget or loaded.context // 2
     ids = read_stream(loaded, seed, tokens)
-    by_sinks = {n: open_stream(loaded, _sinks(n, budget)).read(ids).numpy() for n in (0, 1, 2, 4, 8)}
+    _require_length("The stream", ids, budget)
+    by_sinks = {n: open_stream(loaded, _sinks(n, budget)).read(ids).numpy() for n in SINKS}
     four, tenth = by_sinks[4], max(1, tokens // 10)
     dense_ids = ids[: DENSE_TRAINING_LENGTHS * loaded.context]
     dense = open_stream(loaded, Policy(kind="dense")).read(dense_ids).numpy()
-    places, recomputed = _recompute(loaded, ids, budget)
+    sampled, recomputed = _recompute(loaded, ids, budget, places)
     return Quality(
         model=loaded.name,
         seed=seed,
         tokens=tokens,
         context=loaded.context,
         budget=budget,
-        in_context=perplexity(_in_context(loaded, ids, budget)),
+        in_context=perplexity(in_context(loaded, ids, budget)),
         sinks={str(n): perplexity(nats[1:]) for n, nats in by_sinks.items()},
         first=perplexity(four[budget : budget + tenth]),
         last=perplexity(four[-tenth:]),
         dense_past_context=perplexity(dense[4 * loaded.context :]),
         recompute=perplexity(recomputed),
-        sinks_there=perplexity(four[places]),
+        sinks_there=perplexity(four[sampled]),
+        places=places,
+        budgets=_by_budget(loaded, ids[:STRETCH]),
+        budgets_tokens=min(tokens, STRETCH),
+        attention=_attention(loaded, ids[:ATTENTION_STRETCH], budget),
+        texts=[
+            _on_text(loaded, name, first_ids(text, min(tokens, STRETCH)), budget, places)
+            for name, text in (language_reference(loaded) | dict(texts or {})).items()
+        ],
         recall=recall(loaded, seed=seed, tokens=min(tokens, 40_000), budget=budget),
     )
 
 
 def read_stream(loaded: LoadedModel, seed: int, tokens: int) -> torch.Tensor:
     """The first token ids of the prompt stream, the start token included: (tokens,)."""
+    return first_ids(PromptFeed(loaded.tokenizer, loaded.start_token, seed=seed), tokens)
+
+
+def first_ids(feed: Feed, tokens: int) -> torch.Tensor:
+    """The first token ids of a feed: (n,), n at most `tokens`."""
     ids: list[int] = []
-    for segment in PromptFeed(loaded.tokenizer, loaded.start_token, seed=seed):
+    for segment in feed:
         ids += segment.ids
         if len(ids) >= tokens:
-            return torch.tensor(ids[:tokens])
-    raise AssertionError("the prompt stream is endless")
+            break
+    return torch.tensor(ids[:tokens])
+
+
+def language_reference(loaded: LoadedModel) -> dict[str, Feed]:
+    """The Python language reference, by a name that says which: a text that is at hand wherever this runs."""
+    version = ".".join(platform.python_version_tuple()[:2])
+    return {f"Python {version} language reference": Reading(kind="python").feed(loaded, seed=0)}
+
+
+def _six_digits(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _six_digits(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_six_digits(each) for each in value]
+    return rounded(value, 6) if isinstance(value, float) else value
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return f"[{' '.join(found[1].split())}]"
+
+
+def _require_length(what: str, ids: torch.Tensor, budget: int) -> None:
+    if len(ids) <= 4 * budget:
+        raise SettingsError(f"{what} has {len(ids)} tokens, too few for a cache of {budget}: more than {4 * budget}.")
 
 
 def _sinks(count: int, budget: int) -> Policy:
@@ -125,7 +264,7 @@ def _fresh(loaded: LoadedModel, ids: torch.Tensor) -> torch.Tensor:
     return torch.cat([torch.tensor(start, dtype=torch.long), ids])
 
 
-def _in_context(loaded: LoadedModel, ids: torch.Tensor, budget: int) -> np.ndarray:
+def in_context(loaded: LoadedModel, ids: torch.Tensor, budget: int) -> np.ndarray:
     """Nats of every token that has `budget` tokens or more before it inside a fresh stretch of a training length.
 
     Stretches overlap, so that each token of the text is measured once.
@@ -138,9 +277,11 @@ def _in_context(loaded: LoadedModel, ids: torch.Tensor, budget: int) -> np.ndarr
     return np.concatenate(nats)
 
 
-def _recompute(loaded: LoadedModel, ids: torch.Tensor, budget: int) -> tuple[np.ndarray, np.ndarray]:
+def _recompute(
+    loaded: LoadedModel, ids: torch.Tensor, budget: int, count: int = PLACES
+) -> tuple[np.ndarray, np.ndarray]:
     """Places in the stream, and the nats of the tokens there under recomputation."""
-    places = np.linspace(2 * budget, len(ids) - 1, RECOMPUTED_TOKENS, dtype=int)
+    places = np.linspace(2 * budget, len(ids) - 1, count, dtype=int)
     kept = budget + 1 - (loaded.start_token is not None)
     nats = []
     for place in places:
@@ -149,32 +290,58 @@ def _recompute(loaded: LoadedModel, ids: torch.Tensor, budget: int) -> tuple[np.
     return places, np.array(nats)
 
 
+def _by_budget(loaded: LoadedModel, ids: torch.Tensor) -> dict[str, float]:
+    """Perplexity under 4 sinks by cache budget in tokens."""
+    budgets = [max(8, loaded.context // part) for part in PARTS]
+    return {str(n): perplexity(open_stream(loaded, _sinks(4, n)).read(ids)[1:].numpy()) for n in budgets}
+
+
+def _on_text(loaded: LoadedModel, name: str, ids: torch.Tensor, budget: int, places: int) -> TextQuality:
+    _require_length(f"The text {name!r}", ids, budget)
+    nats = open_stream(loaded, _sinks(4, budget)).read(ids).numpy()
+    sampled, recomputed = _recompute(loaded, ids, budget, places)
+    return TextQuality(
+        name=name,
+        tokens=len(ids),
+        sinks=perplexity(nats[1:]),
+        places=places,
+        sinks_there=perplexity(nats[sampled]),
+        recompute=perplexity(recomputed),
+    )
+
+
+def _attention(loaded: LoadedModel, ids: torch.Tensor, budget: int) -> Attention:
+    rest, first = SinkShare(4), SinkShare(1)
+    stream = open_stream(loaded, _sinks(4, budget))
+    stream.read(ids[:budget])
+    stream.read(ids[budget:], share=rest)
+    length = loaded.context - (loaded.start_token is not None)
+    for begin in range(0, len(ids) - length, length):
+        stretch = _fresh(loaded, ids[begin : begin + length])
+        stream = open_stream(loaded, Policy(kind="dense"), chunk=loaded.context)
+        stream.read(stretch[:1])
+        stream.read(stretch[1:], share=first)
+    return Attention(
+        sinks=_four_digits(rest),
+        sinks_queries=rest.queries,
+        in_context=_four_digits(first),
+        in_context_queries=first.queries,
+    )
+
+
+def _four_digits(share: SinkShare) -> list[list[float]]:
+    return [[round(each, 4) for each in heads] for heads in share.by_head.tolist()]
+
+
 def recall(loaded: LoadedModel, *, seed: int, tokens: int, budget: int) -> Recall:
     """Read the stream under 4 sinks and let the model answer every question for a fact."""
-    stream = open_stream(loaded, _sinks(4, budget))
-    told: dict[int, tuple[int, int]] = {}
     counts = dict.fromkeys(Recall.__dataclass_fields__, 0)
-    for segment in _until(PromptFeed(loaded.tokenizer, loaded.start_token, seed=seed), tokens):
-        begin, turn = stream.tokens, segment.turn
-        stream.read(segment.ids)
-        if turn is None:
-            continue
-        told[turn.index] = (told.get(turn.index, (begin, 0))[0], stream.tokens)
-        if segment.part == "prompt" and turn.asks in told:
-            where = _where(told[turn.asks], stream.tokens, budget)
-            if where:
-                counts[where] += 1
-                counts[f"{where}_right"] += turn.answer in _answer(loaded, stream)
+    for asked in ask(loaded, _sinks(4, budget), seed=seed, tokens=tokens):
+        where = _where(asked.told, asked.now, budget)
+        if where:
+            counts[where] += 1
+            counts[f"{where}_right"] += asked.right
     return Recall(**counts)
-
-
-def _until(feed: PromptFeed, tokens: int) -> Iterator[Segment]:
-    count = 0
-    for segment in feed:
-        count += len(segment.ids)
-        if count > tokens:
-            return
-        yield segment
 
 
 def _where(told: tuple[int, int], now: int, budget: int) -> str | None:
@@ -183,13 +350,3 @@ def _where(told: tuple[int, int], now: int, budget: int) -> str | None:
     if told[0] >= oldest_recent:
         return "cached"
     return "evicted" if told[1] <= oldest_recent else None
-
-
-def _answer(loaded: LoadedModel, stream: Stream) -> str:
-    """What the model says next, to the end of the line."""
-    said: list[int] = []
-    for token in decode(stream.fork(), sampling=Sampling(), max_tokens=48):
-        said.append(token)
-        if "\n" in loaded.tokenizer.decode([token]):
-            break
-    return loaded.tokenizer.decode(said)

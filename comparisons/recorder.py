@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from comparisons import recordings
+from comparisons.arguments import add_model
+from comparisons.forms import Form
 from comparisons.frames import Answer, Frame, Header, LaneFrame
 from comparisons.metrics import rounded, thin
 from comparisons.recordings import LANE_NUMBERS, LaneRecording, Recording
+from comparisons.runner import Run
+from streaming import models
 from streaming.errors import RecordingError
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "add_command", "record", "spread"]
 
 _KEPT_MOMENTS = 256
 _KEPT_POINTS = 8192
 _KEPT_ANSWERS = 64
-_TEXT_TOKENS = 48
+_KEPT_FOR_THE_PAGE = {"moments": 120, "texts": 120, "text_tokens": 160}
 
 
 class Recorder:
@@ -44,29 +52,51 @@ class Recorder:
         for lane, lane_frame in zip(self._lanes, frame["lanes"], strict=True):
             lane.add(lane_frame, frame["seconds"])
         if len(self._moments) > 2 * _KEPT_MOMENTS:
-            kept = _spread(len(self._moments), _KEPT_MOMENTS)
+            kept = spread(len(self._moments), _KEPT_MOMENTS)
             self._moments = [self._moments[i] for i in kept]
             for lane in self._lanes:
                 lane.keep(kept)
 
-    def recording(self, *, points: int = 160, moments: int = 48, texts: int = 4, answers: int = 8) -> Recording:
+    def recording(
+        self, *, points: int = 160, moments: int = 48, texts: int = 4, text_tokens: int = 48, answers: int = 8
+    ) -> Recording:
         """What was recorded, at most so many of each per lane; as they are, two lanes take less than 40 kB.
+
+        A text has at most so many tokens, without those that the text before it has already told; the last text is
+        whole. With as many texts as moments a replay shows the text as it was read.
 
         Raises:
             RecordingError: where nothing was recorded.
         """
         if self._header is None:
             raise RecordingError("Nothing was recorded: add the frames of a run first.")
-        kept = _spread(len(self._moments), moments)
-        told = _spread(len(self._moments), texts)
+        kept = spread(len(self._moments), moments)
+        told = spread(len(self._moments), texts)
         turns = sorted(set().union(*(lane.answers for lane in self._lanes)))
-        answered = {turns[i] for i in _spread(len(turns), answers)}
+        answered = {turns[i] for i in spread(len(turns), answers)}
         return Recording(
             header=self._header,
             moments=[self._moments[i] for i in kept],
             rss=[[token, size, round(at, 3)] for token, size, at in self._rss.thinned(max(4, points // 4), height=1)],
-            lanes=[lane.recording(points, kept, told, answered) for lane in self._lanes],
+            lanes=[lane.recording(points, kept, told, text_tokens, answered) for lane in self._lanes],
         )
+
+
+def record(run: Run, show: Callable[[Frame], object] | None = None, **kept: int) -> Recording:
+    """Run to the end, and keep what happens.
+
+    Args:
+        run: a run that nobody tells yet.
+        show: called with every frame, as it comes.
+        kept: how much to keep of each lane, see `Recorder.recording`.
+    """
+    recorder = Recorder()
+    with run:
+        for frame in run.frames():
+            recorder.add(frame)
+            if show is not None:
+                show(frame)
+    return recorder.recording(**kept)
 
 
 class _Curve:
@@ -101,9 +131,7 @@ class _LaneRecorder:
     def add(self, frame: LaneFrame, seconds: float) -> None:
         self._last = frame
         self._moments.append([_short(name, frame[name]) for name in LANE_NUMBERS])
-        pieces = frame["text"]["pieces"][-_TEXT_TOKENS:]
-        first = frame["text"]["from"] + len(frame["text"]["pieces"]) - len(pieces)
-        self._texts.append({"seconds": round(seconds, 3), "from": first, "pieces": pieces})
+        self._texts.append({"seconds": round(seconds, 3), **frame["text"]})
         self._curve.add(frame["curve"])
         self._add_answers(frame["answers"]["items"])
 
@@ -118,12 +146,11 @@ class _LaneRecorder:
         self._moments = [self._moments[i] for i in kept]
         self._texts = [self._texts[i] for i in kept]
 
-    def recording(self, points: int, kept: list[int], told: list[int], answered: set[int]) -> LaneRecording:
+    def recording(
+        self, points: int, kept: list[int], told: list[int], text_tokens: int, answered: set[int]
+    ) -> LaneRecording:
         last = self._last
-        texts = [
-            *(self._texts[i] for i in told[:-1]),
-            {"seconds": self._texts[-1]["seconds"], **last["text"]},
-        ]
+        texts = [*_told_once([self._texts[i] for i in told[:-1]], text_tokens), self._texts[-1]]
         return LaneRecording(
             label=last["label"],
             kind=last["kind"],
@@ -137,6 +164,17 @@ class _LaneRecorder:
         )
 
 
+def _told_once(texts: list[dict[str, Any]], most: int) -> Iterator[dict[str, Any]]:
+    """The texts, each cut to its last `most` tokens, and to what the one before it had not told."""
+    told = 0
+    for text in texts:
+        end = text["from"] + len(text["pieces"])
+        first = max(text["from"], end - most, told)
+        if first < end:
+            yield {**text, "from": first, "pieces": text["pieces"][first - end :]}
+        told = end
+
+
 def _short(name: str, value: Any) -> Any:
     if not isinstance(value, float):
         return value
@@ -148,10 +186,28 @@ def _short_point(point: Sequence[Any]) -> list[Any]:
     return [token, rounded(perplexity, 5), kv_bytes, rounded(ms_per_token, 3), round(seconds, 3)]
 
 
-def _spread(count: int, most: int) -> list[int]:
+def spread(count: int, most: int) -> list[int]:
     """At most so many indices, evenly, the first and the last among them."""
     if count <= most:
         return list(range(count))
     if most < 2:
         return [count - 1][:most]
     return [round(i * (count - 1) / (most - 1)) for i in range(most)]
+
+
+def add_command(commands: Any) -> None:
+    """`record MODEL`."""
+    what = "run the page's default comparison and save it as the recording that the page shows before Start"
+    parser = commands.add_parser("record", help=what, description=what)
+    add_model(parser)
+    parser.add_argument("--out", type=Path, default=Path("assets/recordings/first-paint.json"))
+    parser.add_argument("--seconds", type=float, default=45.0, help="how long to run (default: 45)")
+    parser.set_defaults(command=_record)
+
+
+def _record(arguments: argparse.Namespace) -> None:
+    settings = replace(Form().settings(), max_seconds=arguments.seconds)
+    recording = record(Run(models.load(arguments.model), settings), **_KEPT_FOR_THE_PAGE)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    recordings.save(recording, arguments.out)
+    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")

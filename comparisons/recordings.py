@@ -1,38 +1,22 @@
 """A run kept in a file: save, load, show as a whole, and play again as if it were live.
 
-A recording is one JSON object of version 1:
-
-    {"format": "streaming-comparison", "version": 1,
-     "header": {...},                                      the run's own, see `comparisons.frames.Header`
-     "moments": [[seconds, state, rss_bytes], ...],        frames, thinned: the first and the last one stay
-     "rss": [[token, rss_bytes, seconds], ...],            thinned
-     "lanes": [
-       {"label": "dense", "kind": "dense", "sinks": 0, "recent": 0,
-        "moments": [[tokens, status, reason, message, kv_bytes, kv_allocated_bytes, cache_tokens, seconds,
-                     tokens_per_second, ms_per_token, perplexity, perplexity_total], ...],   one for each
-                     moment above
-        "curve": [[token, perplexity, kv_bytes, ms_per_token, seconds], ...],   thinned, extremes kept
-        "texts": [{"seconds": 3.2, "from": 1180, "pieces": [["Velika", 2.31], ...]}, ...],   of a few moments
-        "answers": [{...}, ...],                           finished ones, the same turns in every lane
-        "events": [{...}, ...]}, ...]}
-
-Numbers are rounded to what a reader can see. NaN and infinities do not occur; null stands for them.
+The file is one JSON object; docs/recording-format.md says all of what is in it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
 from comparisons import schema
+from comparisons.files import write_whole
 from comparisons.frames import (
     FRAME_VERSION,
     Answer,
@@ -47,7 +31,7 @@ from comparisons.frames import (
     RunState,
     Status,
 )
-from comparisons.journal import TAIL_ANSWERS, TAIL_POINTS
+from comparisons.journal import TAIL_ANSWERS, TAIL_POINTS, TAIL_TOKENS
 from streaming.errors import RecordingError, SettingsError
 
 __all__ = [
@@ -70,7 +54,7 @@ FRAME_SECONDS = 0.2
 """Watching time from one frame of a replay to the next, at most."""
 
 MOST_BYTES = 16 * 2**20
-"""A larger file is no recording of ours: it is refused before it is read."""
+"""A larger file is no recording of ours: no more than this is read of it."""
 
 LANE_NUMBERS = (
     "tokens",
@@ -122,16 +106,7 @@ def dumps(recording: Recording) -> str:
 
 def save(recording: Recording, path: str | Path) -> None:
     """Write a recording, whole or not at all: what was at `path` stays until the new file is complete."""
-    path, text = Path(path), dumps(recording)
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with unfinished.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(Path(path), dumps(recording).encode("utf-8"))
 
 
 def load(path: str | Path) -> Recording:
@@ -142,11 +117,14 @@ def load(path: str | Path) -> Recording:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RecordingError(f"{path.name} is larger than any recording ({MOST_BYTES // 2**20} MiB).")
-        text = path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise RecordingError(f"The recording {path.name} cannot be read ({error.strerror}): check the path.") from None
+    if len(data) > MOST_BYTES:
+        raise RecordingError(f"{path.name} is larger than any recording ({MOST_BYTES // 2**20} MiB).")
+    try:
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise RecordingError(f"{path.name} is damaged or no recording: its text is not UTF-8.") from None
     try:
@@ -175,33 +153,45 @@ def _recording(content: object) -> Recording:
     schema.require(version == VERSION and not isinstance(version, bool), "version")
     _FILE({name: value for name, value in content.items() if name not in ("format", "version")}, "")
     lanes = [LaneRecording(**lane) for lane in content["lanes"]]
-    schema.require([lane.label for lane in lanes] == content["header"]["lanes"], "lanes (not those of the header)")
+    labels = [lane.label for lane in lanes]
+    schema.require(labels == content["header"]["lanes"], "lanes (not those of the header)")
+    schema.require(len(set(labels)) == len(labels), "lanes (the same twice)")
     for lane in lanes:
         schema.require(len(lane.moments) == len(content["moments"]), f"moments of {lane.label}")
-        schema.require(_ascending(lane.curve, 0) and _ascending(lane.curve, 4), f"curve of {lane.label} (its order)")
-    schema.require(_ascending(content["moments"], 0), "moments (their order)")
-    return Recording(header=content["header"], moments=content["moments"], rss=content["rss"], lanes=lanes)
+        for column in (0, 4):
+            schema.require(_ascending(point[column] for point in lane.curve), f"curve of {lane.label} (its order)")
+        schema.require(_ascending(text["seconds"] for text in lane.texts), f"texts of {lane.label} (their order)")
+    schema.require(_ascending(moment[0] for moment in content["moments"]), "moments (their order)")
+    schema.require(_ascending(point[2] for point in content["rss"]), "rss (its order)")
+    header = _BEFORE_SOURCES | content["header"]
+    return Recording(header=header, moments=content["moments"], rss=content["rss"], lanes=lanes)
 
 
-def _ascending(rows: list[list[Any]], column: int) -> bool:
-    return all(before[column] <= after[column] for before, after in pairwise(rows))
+def _ascending(numbers: Iterable[float]) -> bool:
+    return all(before <= after for before, after in pairwise(numbers))
 
 
 _HEADER = schema.record(
     {
         "model": schema.text,
         "context": schema.whole,
+        "source": schema.text,
+        "source_characters": schema.whole,
         "seed": schema.whole,
         "kv_budget_bytes": schema.whole,
         "bytes_per_token": schema.whole,
         "window": schema.whole,
         "stride": schema.whole,
         "lanes": schema.list_of(schema.text, least=1),
-        "settings": schema.mapping,
-        "versions": schema.mapping,
+        "settings": schema.named(schema.setting),
+        "versions": schema.named(schema.text),
         "recorded_at": schema.text,
-    }
+    },
+    later=("source", "source_characters"),
 )
+
+_BEFORE_SOURCES = {"source": "prompts", "source_characters": 0}
+"""What a header says that does not say it: recordings once knew prompts alone."""
 
 _LANE_MOMENT = schema.row(
     schema.whole,
@@ -325,7 +315,7 @@ class _Player:
     def frame(self, seconds: float, seq: int) -> Frame:
         """The run as it was then."""
         recording = self._recording
-        moment = bisect_right(recording.moments, seconds, key=_first) - 1
+        moment = max(0, bisect_right(recording.moments, seconds, key=_first) - 1)
         _, state, rss_bytes = recording.moments[moment]
         frame: Frame = {
             "version": FRAME_VERSION,
@@ -355,6 +345,9 @@ class _Player:
             "curve": self._tail(lane.label, lane.curve, points),
             "text": _text(lane, seconds),
             "answers": {"from": shown, "items": answers[shown:]},
+            "said": None,
+            "told": [],
+            "sink_share": None,
             "events": [event for event in lane.events if event["seconds"] <= seconds],
         }
 
@@ -375,8 +368,18 @@ class _Player:
 
 
 def _text(lane: LaneRecording, seconds: float) -> dict[str, Any]:
+    """The last text known then, with the texts before it as far as each goes on to the next without a gap."""
     known = [text for text in lane.texts if text["seconds"] <= seconds]
-    return {"from": known[-1]["from"], "pieces": known[-1]["pieces"]} if known else {"from": 0, "pieces": []}
+    if not known:
+        return {"from": 0, "pieces": []}
+    start, pieces = known[-1]["from"], known[-1]["pieces"]
+    for earlier in reversed(known[:-1]):
+        if len(pieces) >= TAIL_TOKENS or not earlier["from"] < start <= earlier["from"] + len(earlier["pieces"]):
+            break
+        pieces = earlier["pieces"][: start - earlier["from"]] + pieces
+        start = earlier["from"]
+    shown = pieces[-TAIL_TOKENS:]
+    return {"from": start + len(pieces) - len(shown), "pieces": shown}
 
 
 def _first(row: list[Any]) -> float:

@@ -8,6 +8,10 @@ Each lane has a thread of its own and goes at its own speed, up to the pace that
 in one lane ends that lane, in words; the others go on. Leaving the `with` block, or closing the frames, ends
 the threads and frees the caches within a second: a lane looks up from its work every fifth of one.
 
+A visitor may `ask` while a run goes or is held: every lane answers from its present state, on a fork of its stream,
+and goes on as if nothing had happened; where an answer takes long, it reads now and then meanwhile. There is one
+question at a time: a new one takes the place of an earlier one, answered or not.
+
 The frames' format is that of `comparisons.frames`.
 """
 
@@ -25,12 +29,14 @@ from datetime import datetime, timezone
 import torch
 import transformers
 
-from comparisons.feeds import Feed, PromptFeed
+from comparisons.asking import Question, as_line
+from comparisons.feeds import Encoder, Feed, PromptFeed, Source
 from comparisons.frames import FRAME_VERSION, Frame, Header, RssPoint, RssTail, RunState
 from comparisons.journal import TAIL_POINTS
 from comparisons.lanes import Lane, LaneSettings
 from comparisons.limits import Range, limited
 from comparisons.metrics import process_rss_bytes
+from comparisons.prompts import as_prompt
 from streaming.errors import SettingsError, StreamError, StreamingError
 from streaming.models import LoadedModel
 from streaming.policies import Policy
@@ -53,6 +59,9 @@ as long (a large model, a busy machine), a read may take twice that token's time
 _CATCH_UP_SECONDS = 0.5
 """How much reading a lane that was held up may make good at once."""
 
+_LONGEST_REPLY_SECONDS = 0.5
+"""How long a lane may reply to a visitor before it reads again: questions without end hold nothing up."""
+
 _JOIN_SECONDS = 30.0
 """How long to wait for a thread inside a read that cannot be interrupted, before giving it up in the log."""
 
@@ -67,6 +76,7 @@ class RunSettings(LaneSettings):
         max_seconds: all lanes stop after so much running time; pauses are not counted.
         tokens_per_second: the pace, None for as fast as the machine can. A run's pace can be changed
         (`Run.pace`).
+        threads: of torch, for each lane.
         frames_per_second: how often the run is told.
     """
 
@@ -74,6 +84,7 @@ class RunSettings(LaneSettings):
     seed: int = limited(0, Range(min=0, max=9999, unit=""))
     max_seconds: float = limited(600.0, Range(min=0.1, max=7 * 86_400, unit="seconds", whole=False))
     tokens_per_second: float | None = limited(None, PACE)
+    threads: int = limited(1, Range(min=1, max=256, unit="threads"))
     frames_per_second: float = limited(5.0, Range(min=0.1, max=30, unit="frames per second", whole=False))
 
     def __post_init__(self) -> None:
@@ -93,18 +104,28 @@ class Run:
     Attributes:
         id: names the run in its frames.
         settings: as given.
+        source: as given.
     """
 
-    def __init__(self, loaded: LoadedModel, settings: RunSettings, feed: Feed | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        settings: RunSettings,
+        feed: Feed | None = None,
+        *,
+        source: Source | None = None,
+    ) -> None:
         """Take the parts; nothing runs yet.
 
         Args:
             loaded: the model, shared by all lanes.
             settings: lanes, budgets, pace.
             feed: what to read; by default the prompt stream of the settings' seed.
+            source: what the feed is called in the header.
         """
         self.id = uuid.uuid4().hex[:12]
         self.settings = settings
+        self.source = source or Source()
         self._loaded = loaded
         self._pace = settings.tokens_per_second
         self._clock = _RunClock()
@@ -112,6 +133,9 @@ class Run:
             feed = PromptFeed(loaded.tokenizer, loaded.start_token, seed=settings.seed)
         self._lanes = [Lane(loaded, policy, feed, settings, self._clock.seconds) for policy in settings.lanes]
         self._threads: list[threading.Thread] = []
+        self._encode = Encoder(loaded.tokenizer)
+        self._asking = threading.Lock()
+        self._questions = 0
         self._going = threading.Event()
         self._stopping = threading.Event()
         self._ended = threading.Event()
@@ -175,6 +199,30 @@ class Run:
             self._clock.go()
             self._going.set()
 
+    def ask(self, text: object) -> int:
+        """Put a question to every lane, from any thread; what they say stands in the frames (`said`).
+
+        Args:
+            text: whatever a stranger sent; read as one line.
+
+        Returns:
+            The question's id: from 1, each greater than the one before.
+
+        Raises:
+            SettingsError: the text is no question.
+            StreamError: the run has not begun, or has ended.
+        """
+        line = as_line(text)
+        ids, blank_line = self._encode(as_prompt(line)), self._encode("\n\n")
+        with self._asking:
+            if not self._at_work():
+                raise StreamError("There is no run to ask: start one.")
+            self._questions += 1
+            question = Question(id=self._questions, text=line, ids=ids, blank_line=blank_line)
+            for lane in self._lanes:
+                lane.ask(question)
+            return question.id
+
     def _at_work(self) -> bool:
         return self._started_at is not None and not self._stopping.is_set() and not self._ended.is_set()
 
@@ -221,7 +269,7 @@ class Run:
 
     def _work(self, lane: Lane) -> None:
         """A lane's thread, from the first token to the last."""
-        torch.set_num_threads(1)
+        torch.set_num_threads(self.settings.threads)
         try:
             self._drive(lane)
         except BaseException as error:  # there is nobody above a thread to tell
@@ -237,10 +285,12 @@ class Run:
         while not lane.ended:
             if self._stopping.is_set():
                 lane.journal.end("stopped", "user")
-            elif not self._going.is_set():
-                self._hold(lane)
             elif self._clock.seconds() >= self.settings.max_seconds:
                 lane.journal.end("stopped", "seconds")
+            elif lane.asked and not (self._going.is_set() and pacer.overdue):
+                self._reply(lane, pacer)
+            elif not self._going.is_set():
+                self._hold(lane)
             elif lane.answering:
                 lane.advance(1)
             else:
@@ -248,18 +298,33 @@ class Run:
 
     def _hold(self, lane: Lane) -> None:
         lane.journal.set_status("paused")
-        while not self._going.wait(_TICK_SECONDS) and not self._stopping.is_set():
+        while not (self._going.wait(_TICK_SECONDS) or self._stopping.is_set() or lane.asked):
             pass
-        lane.journal.set_status("reading")
+        if self._going.is_set():
+            lane.journal.set_status("reading")
+
+    def _reply(self, lane: Lane, pacer: _Pacer) -> None:
+        """One step of a lane's reply to a visitor; what goes wrong in it is told there and ends nothing else."""
+        if self._going.is_set():
+            lane.journal.set_status("answering")
+        try:
+            lane.reply(min(pacer.most, self.settings.chunk))
+        except Exception as error:
+            tokens = lane.journal.tokens
+            _LOG.error("Run %s: lane %s cannot reply after %d tokens.", self.id, lane.label, tokens, exc_info=error)
+            lane.decline(_words(error, tokens))
 
     def _read(self, lane: Lane, pacer: _Pacer) -> None:
         due = pacer.due(self._pace, self.settings.chunk)
         if due == 0:
-            self._stopping.wait(pacer.wait_seconds(self._pace))
+            if not lane.asked:
+                self._stopping.wait(pacer.wait_seconds(self._pace))
             return
         began = time.perf_counter()
         read = lane.advance(due)
         pacer.took(read, time.perf_counter() - began)
+        if not read and not lane.ended:  # the feed has nothing yet
+            self._stopping.wait(_TICK_SECONDS)
 
     def _fail(self, lane: Lane, error: BaseException) -> None:
         tokens = lane.journal.tokens
@@ -308,19 +373,25 @@ class _RunClock:
 
 
 class _Pacer:
-    """How many tokens a lane may read now, for the pace asked for and for being able to stop soon."""
+    """How many tokens a lane may read now, for the pace asked for and for being able to stop soon.
+
+    Attributes:
+        most: tokens that can be read at once without stopping late.
+    """
 
     def __init__(self, clock: _RunClock) -> None:
         self._clock = clock
         self._looked = clock.seconds()
         self._due = 1.0
         self._missing = 0.0
-        self._most = 1
+        self._asked_at = time.monotonic()
+        self.most = 1
         self._alone_seconds = 0.0
 
     def due(self, pace: float | None, chunk: int) -> int:
         """Tokens to read now; 0 to wait until a tick's worth of them, one at least, is due."""
-        most = min(chunk, self._most)
+        self._asked_at = time.monotonic()
+        most = min(chunk, self.most)
         if pace is None:
             return most
         now = self._clock.seconds()
@@ -328,6 +399,11 @@ class _Pacer:
         self._looked = now
         self._missing = max(1.0, min(most, pace * _TICK_SECONDS)) - self._due
         return min(most, int(self._due)) if self._missing <= 0 else 0
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it is long ago that anybody wanted to read."""
+        return time.monotonic() - self._asked_at > _LONGEST_REPLY_SECONDS
 
     def wait_seconds(self, pace: float | None) -> float:
         """How long to wait after `due` was 0; no longer than a tick, since the pace may change."""
@@ -339,7 +415,7 @@ class _Pacer:
         if tokens:
             self._alone_seconds = seconds if tokens == 1 else min(seconds, self._alone_seconds)
             fitting = int(tokens * max(_LONGEST_READ_SECONDS, 2 * self._alone_seconds) / seconds)
-            self._most = max(1, self._most // 2, min(2 * self._most, fitting))
+            self.most = max(1, self.most // 2, min(2 * self.most, fitting))
 
 
 class _Teller:
@@ -383,18 +459,25 @@ class _Teller:
         return {"from": self._rss_count - len(self._rss), "points": self._rss}
 
 
+def _placed(loaded: LoadedModel) -> dict[str, str]:
+    """How the model was loaded."""
+    return {"dtype": str(loaded.model.dtype).removeprefix("torch."), "device": str(loaded.model.device)}
+
+
 def _header(run: Run) -> Header:
     settings = run.settings
     return {
         "model": run._loaded.name,
         "context": run._loaded.context,
+        "source": run.source.name,
+        "source_characters": run.source.characters,
         "seed": settings.seed,
         "kv_budget_bytes": settings.kv_budget_bytes,
         "bytes_per_token": max(lane.bytes_per_token for lane in run._lanes),
         "window": settings.perplexity_window,
         "stride": settings.stride,
         "lanes": [lane.label for lane in run._lanes],
-        "settings": asdict(settings) | {"lanes": [lane.label for lane in run._lanes]},
+        "settings": asdict(settings) | {"lanes": [lane.label for lane in run._lanes], **_placed(run._loaded)},
         "versions": {
             "torch": torch.__version__,
             "transformers": transformers.__version__,

@@ -6,7 +6,8 @@ RecordingError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 
 from streaming.errors import RecordingError
 
@@ -14,7 +15,7 @@ __all__ = [
     "Check",
     "flag",
     "list_of",
-    "mapping",
+    "named",
     "number",
     "one_of",
     "optional",
@@ -22,6 +23,7 @@ __all__ = [
     "require",
     "row",
     "seconds",
+    "setting",
     "text",
     "whole",
 ]
@@ -32,6 +34,7 @@ MOST_COUNT = 2**53
 """The largest whole number that every reader of JSON keeps exactly."""
 
 MOST_NUMBER = 1e300
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 MOST_SECONDS = 1e8
 
 
@@ -64,13 +67,29 @@ def flag(value: object, where: str) -> None:
 
 
 def text(value: object, where: str) -> None:
-    """A string."""
-    require(isinstance(value, str), where)
+    """A string that can be written again; half a surrogate pair, which JSON can spell, cannot."""
+    require(isinstance(value, str) and not _HALF_A_PAIR.search(value), where)
 
 
-def mapping(value: object, where: str) -> None:
-    """An object with whatever in it."""
-    require(isinstance(value, dict), where)
+def setting(value: object, where: str) -> None:
+    """What a setting may be: a number, a string, true or false, null, or a list of these."""
+    for place, item in enumerate(value if isinstance(value, list) else [value]):
+        if isinstance(item, str):
+            text(item, where)
+        elif item is not None and not isinstance(item, bool):
+            number(item, f"{where}[{place}]" if isinstance(value, list) else where)
+
+
+def named(check: Check) -> Check:
+    """An object with any names, and such values."""
+
+    def check_named(value: object, where: str) -> None:
+        require(isinstance(value, dict), where)
+        for name, item in value.items():
+            text(name, where)
+            check(item, f"{where}.{name[:40]}")
+
+    return check_named
 
 
 def optional(check: Check) -> Check:
@@ -115,12 +134,13 @@ def row(*checks: Check) -> Check:
     return check_row
 
 
-def record(checks: Mapping[str, Check]) -> Check:
-    """An object with exactly these fields."""
+def record(checks: Mapping[str, Check], later: Collection[str] = ()) -> Check:
+    """An object with exactly these fields; those that came `later` may be missing."""
 
     def check_record(value: object, where: str) -> None:
-        require(isinstance(value, dict) and value.keys() == checks.keys(), where or "its fields")
-        for name, check in checks.items():
-            check(value[name], f"{where}.{name}" if where else name)
+        require(isinstance(value, dict), where or "its fields")
+        require(checks.keys() - set(later) <= value.keys() <= checks.keys(), where or "its fields")
+        for name in value:
+            checks[name](value[name], f"{where}.{name}" if where else name)
 
     return check_record

@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-__all__ = ["StaticFile", "plotly_file"]
+__all__ = ["StaticFile", "plotly_file", "plotly_source"]
 
 FOR_EVER = "public, max-age=31536000, immutable"
+_PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 class StaticFile:
@@ -25,9 +26,15 @@ class StaticFile:
         url: where to ask for it, relative to the app's root. Its first part is one that Gradio's proxies let through.
     """
 
-    def __init__(self, path: Path, media_type: str) -> None:
-        """Read the file; each compressed form is made once, when first asked for."""
-        self._body = path.read_bytes()
+    def __init__(self, path: Path, media_type: str, body: bytes | None = None) -> None:
+        """Read the file; each compressed form is made once, when first asked for.
+
+        Args:
+            path: of the file; its name becomes part of the address.
+            media_type: what browsers are told that it is.
+            body: what it holds, where there is no such file.
+        """
+        self._body = path.read_bytes() if body is None else body
         self._media_type = media_type
         self._etag = hashlib.sha256(self._body).hexdigest()[:12]
         name, _, endings = path.name.partition(".")
@@ -62,4 +69,9 @@ class StaticFile:
 
 def plotly_file() -> StaticFile:
     """plotly.js, from the installed Python package."""
-    return StaticFile(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", "text/javascript")
+    return StaticFile(_PLOTLY, "text/javascript")
+
+
+def plotly_source() -> str:
+    """The same, as text."""
+    return _PLOTLY.read_text("utf-8")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-__all__ = ["ENGLISH", "ITALIAN", "TEXTS", "Preset", "Question", "Texts"]
+__all__ = ["ENGLISH", "ITALIAN", "TEXTS", "Preset", "Question", "Texts", "TourStep"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +27,14 @@ class Question:
 
     ask: str
     answer: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TourStep:
+    """A step of the guided tour; its text is true of every run (`{context}`, `{budget}`, … are the run's settings)."""
+
+    title: str
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +137,76 @@ class Texts:
 
     key_help: Mapping[str, str]
 
+    player: str
+    play_recorded: str
+    play_from_start: str
+    play_on: str
+    moment: str
+    moment_then: str
+    moment_now: str
+    to_live: str
+    to_end: str
+    replay_speed: str
+    run_on_show: str
+    own_run: str
+    recording_title: str
+    looking_back: str
+    source_start: str
+    not_fetched: str
+    key_help_alone: Mapping[str, str]
+    tools: str
+    tour_open: str
+    tour_step: str
+    tour_start: str
+    tour_back: str
+    tour_next: str
+    tour_done: str
+    tour: Mapping[str, TourStep]
+    ask_label: str
+    ask_both: str
+    ask_all: str
+    ask_placeholder: str
+    ask_hint: str
+    ask_idle: str
+    ask_elsewhere: str
+    ask_lost: str
+    ask_examples: str
+    told_at: str
+    said: str
+    said_nothing: str
+    said_waiting: str
+    said_at: str
+    unanswered: Mapping[str, str]
+    model: str
+    model_choice: str
+    source: str
+    sources: Mapping[str, str]
+    after: str
+    afters: Mapping[str, str]
+    own_text: str
+    own_placeholder: str
+    own_open: str
+    own_note: str
+    own_count: str
+    no_prompts: str
+    refusals: Mapping[str, str]
+    readings: Mapping[str, str]
+    window_beyond: str
+    loading: str
+    loading_stages: Mapping[str, str]
+
+    costs_title: str
+    costs_note: str
+    costs_token: str
+    costs_dense: str
+    costs_sinks: str
+
+    share_label: str
+    share_layer: str
+    share_none: str
+    share_evicted: str
+    share_unknown: str
+
     def as_json(self) -> dict[str, object]:
         """What the browser gets: every word, by name."""
         return asdict(self)
@@ -198,8 +276,8 @@ ENGLISH = Texts(
     link_copied="Link copied",
     recorded="Recorded run",
     states={"running": "Live", "paused": "Paused", "finished": "Finished"},
-    source_recorded="Model “{model}”, seed {seed}, {seconds} s on {date}. Press Start to run it here and now.",
-    source_live="Model “{model}”, trained on {context} tokens at a time; seed {seed}; {seconds} s of running time.",
+    source_recorded="Model “{model}”, {reading}, {seconds} s on {date}.",
+    source_live="Model “{model}”, trained on {context} tokens at a time; {reading}; {seconds} s of running time.",
     lanes="Lanes",
     lane_names={
         "dense": "Dense cache",
@@ -317,9 +395,142 @@ ENGLISH = Texts(
         "Space": "start, pause, resume",
         "S": "stop",
         "R": "restart",
+        "A": "ask the lanes a question",
+        "P": "play what is recorded or past, pause",
+        "← →": "earlier and later answers; in the tour, its steps",
         "F": "presentation mode, on and off",
+        "Esc": "leave the tour, or presentation mode",
         "?": "this list",
     },
+    player="Replay",
+    play_recorded="Play the recorded run",
+    play_from_start="Watch from the start",
+    play_on="Go on",
+    moment="Moment of the run",
+    moment_then="{seconds} of {end} seconds, {tokens} tokens read",
+    moment_now="now",
+    to_live="Back to live",
+    to_end="To the end",
+    replay_speed="Speed of the replay",
+    run_on_show="Run on show",
+    own_run="Your run",
+    recording_title="{tokens} tokens: {lanes}; “{model}”, {date}",
+    looking_back="Looking back",
+    source_start="Press Start to run it here and now.",
+    not_fetched="That could not be fetched from the server: try again in a moment.",
+    key_help_alone={
+        "Space": "play, pause",
+        "F": "presentation mode, on and off",
+        "← →": "earlier and later answers",
+        "Esc": "leave presentation mode",
+        "?": "this list",
+    },
+    tools="Tools",
+    tour_open="Take the tour",
+    tour_step="Step {step} of {steps}",
+    tour_start="Start a run",
+    tour_back="Back",
+    tour_next="Next",
+    tour_done="Done",
+    tour={
+        "lanes": TourStep(
+            title="Several lanes, one text",
+            text="One model reads the same tokens in every lane. The lanes differ only in their cache: which tokens it "
+            "keeps, and at which positions. The sentence at the top of a lane sums up what was measured there.",
+        ),
+        "tint": TourStep(
+            title="The tint is surprise",
+            text="For each token the lane says how likely it found it before seeing it. The deeper the tint, the less it "
+            "expected what came: compare the same words from lane to lane.",
+        ),
+        "cache": TourStep(
+            title="What the cache holds",
+            text="The strip is the text, from its first token on: solid is in the cache, hatched has been evicted, and no "
+            "later token can attend to it. StreamingLLM keeps {sinks} first tokens, the sinks, and the {recent} latest.",
+        ),
+        "perplexity": TourStep(
+            title="Perplexity, and the training length",
+            text="The surprise over the last {window} tokens as one number; lower is better. A line marks {context} tokens, "
+            "the length of the texts that this model was trained on: compare the curves before it and after it.",
+        ),
+        "memory": TourStep(
+            title="What it costs",
+            text="The bytes of the keys and values that each lane holds. A cache that keeps every token grows towards the "
+            "budget, {budget} here, and its lane stops there; a bounded cache stops growing once it is full.",
+        ),
+        "presets": TourStep(
+            title="Things to try",
+            text="Each of these sets the form and starts a run at once; a line above the lanes then says what to watch. "
+            "“More settings” adds lanes and moves the sinks.",
+        ),
+        "questions": TourStep(
+            title="What follows, and what does not",
+            text="What people ask about StreamingLLM, answered with what the run on show measures. For a lecture, “Present” "
+            "makes the lanes and the curves large; the key ? lists all keys.",
+        ),
+    },
+    ask_label="Your question",
+    ask_both="Ask both",
+    ask_all="Ask all",
+    ask_placeholder="Where did … hide the …?",
+    ask_hint="The bundled models are tiny, trained on prompts like those of the text: ask for something that the text has told.",
+    ask_idle="Start a run to ask.",
+    ask_elsewhere="Go back to your run, as it is now, to ask.",
+    ask_lost="The question did not arrive: the run has ended, or the connection was lost.",
+    ask_examples="Questions that the text has answered",
+    told_at="told by token {at}",
+    said="Answer to your question",
+    said_nothing="You have not asked anything yet",
+    said_waiting="You ask",
+    said_at="You asked at token {at}",
+    unanswered={
+        "kv-budget": "Out of memory: this lane’s budget has no room left for the question.",
+        "ended": "This lane has stopped and freed its cache: there is nothing left to answer from.",
+    },
+    model="Model",
+    model_choice="Model, or owner/name on the Hugging Face Hub",
+    source="What is read",
+    sources={"prompts": "the prompt stream", "text": "your own text", "python": "the Python language reference"},
+    after="After the end of a text",
+    afters={"stop": "stop", "prompts": "go on with prompts"},
+    own_text="Your text",
+    own_placeholder="Paste a text, or drop a text file here",
+    own_open="Open a text file",
+    own_note="Plain text in UTF-8 or UTF-16, up to 2 MB. It is read for this run and kept nowhere; a link does not carry it.",
+    own_count="{count} of {most} characters",
+    no_prompts="A text asks nothing: only prompts are answered",
+    refusals={
+        "empty": "There is no text to read: paste one, or open a text file.",
+        "long": "The text is too long: 2,000,000 characters can be read at most. Cut it, or read a part.",
+        "size": "The file is larger than 2 MB: open a smaller one, or paste a part of it.",
+        "encoding": "The file cannot be read as text: save it as UTF-8, or as UTF-16 with a byte order mark.",
+    },
+    readings={
+        "prompts": "prompt stream, seed {seed}",
+        "text": "your text, {characters} characters",
+        "python": "the Python language reference, {characters} characters",
+        "text+prompts": "your text, {characters} characters, then the prompt stream, seed {seed}",
+        "python+prompts": "the Python language reference, {characters} characters, then the prompt stream, seed {seed}",
+    },
+    window_beyond="A window of {window} tokens goes past the {context} of its training: StreamingLLM, too, leaves what it knows.",
+    loading="Loading",
+    loading_stages={
+        "waiting": "Model “{model}”.",
+        "looking up": "Looking for “{model}” on the Hugging Face Hub.",
+        "downloading": "Downloading “{model}”: {done} of {total}.",
+        "loading": "Opening “{model}”, {total}.",
+        "stopped": "Stopped.",
+    },
+    costs_title="What would this cost on a large model?",
+    costs_note="Keys and values after {tokens} tokens, in 16-bit numbers: computed from each model’s configuration, not measured. The weights come on top.",
+    costs_token="Per token",
+    costs_dense="Dense cache",
+    costs_sinks="StreamingLLM, {window} tokens",
+    share_label="Attention on the first {tokens} tokens, by layer",
+    share_layer="layer {layer}: {share}",
+    share_none="not measured yet",
+    share_evicted="evicted: none to attend to",
+    share_unknown="measured in live runs",
 )
 
 ITALIAN = Texts(
@@ -386,8 +597,8 @@ ITALIAN = Texts(
     link_copied="Link copiato",
     recorded="Esecuzione registrata",
     states={"running": "Dal vivo", "paused": "In pausa", "finished": "Finita"},
-    source_recorded="Modello «{model}», seme {seed}, {seconds} s il {date}. Premi Avvia per eseguirla qui e ora.",
-    source_live="Modello «{model}», addestrato su {context} token per volta; seme {seed}; {seconds} s di esecuzione.",
+    source_recorded="Modello «{model}», {reading}, {seconds} s il {date}.",
+    source_live="Modello «{model}», addestrato su {context} token per volta; {reading}; {seconds} s di esecuzione.",
     lanes="Corsie",
     lane_names={
         "dense": "Cache completa",
@@ -506,9 +717,142 @@ ITALIAN = Texts(
         "Space": "avvia, pausa, riprendi",
         "S": "ferma",
         "R": "ricomincia",
+        "A": "fai una domanda alle corsie",
+        "P": "riproduci ciò che è registrato o passato, pausa",
+        "← →": "risposte precedenti e successive; nella visita, i suoi passi",
         "F": "modalità presentazione, sì e no",
+        "Esc": "lascia la visita o la modalità presentazione",
         "?": "questo elenco",
     },
+    player="Rivedere",
+    play_recorded="Riproduci la registrazione",
+    play_from_start="Rivedi dall’inizio",
+    play_on="Continua",
+    moment="Momento dell’esecuzione",
+    moment_then="{seconds} secondi su {end}, {tokens} token letti",
+    moment_now="adesso",
+    to_live="Torna al vivo",
+    to_end="Alla fine",
+    replay_speed="Velocità di riproduzione",
+    run_on_show="Esecuzione mostrata",
+    own_run="La tua esecuzione",
+    recording_title="{tokens} token: {lanes}; «{model}», {date}",
+    looking_back="Com’era prima",
+    source_start="Premi Avvia per eseguirla qui e ora.",
+    not_fetched="Il server non l’ha fornita: riprova tra poco.",
+    key_help_alone={
+        "Space": "riproduci, pausa",
+        "F": "modalità presentazione, sì e no",
+        "← →": "risposte precedenti e successive",
+        "Esc": "lascia la modalità presentazione",
+        "?": "questo elenco",
+    },
+    tools="Strumenti",
+    tour_open="Visita guidata",
+    tour_step="Passo {step} di {steps}",
+    tour_start="Avvia un’esecuzione",
+    tour_back="Indietro",
+    tour_next="Avanti",
+    tour_done="Fine",
+    tour={
+        "lanes": TourStep(
+            title="Più corsie, un solo testo",
+            text="Un solo modello legge gli stessi token in ogni corsia. Le corsie differiscono solo nella cache: quali "
+            "token tiene, e in quali posizioni. La frase in cima a una corsia riassume ciò che vi è stato misurato.",
+        ),
+        "tint": TourStep(
+            title="Il colore è la sorpresa",
+            text="Per ogni token la corsia dice quanto lo riteneva probabile prima di vederlo. Più il colore è intenso, meno "
+            "si aspettava ciò che è venuto: confronta le stesse parole da una corsia all’altra.",
+        ),
+        "cache": TourStep(
+            title="Che cosa sta nella cache",
+            text="La striscia è il testo, dal suo primo token in poi: il pieno è nella cache, il tratteggiato è stato espulso, "
+            "e nessun token successivo può più vederlo. StreamingLLM tiene i primi {sinks} token, i sink, e gli ultimi {recent}.",
+        ),
+        "perplexity": TourStep(
+            title="La perplessità, e la lunghezza di addestramento",
+            text="La sorpresa sugli ultimi {window} token in un solo numero; più basso è meglio. Una linea segna {context} token, "
+            "la lunghezza dei testi su cui questo modello è stato addestrato: confronta le curve prima e dopo.",
+        ),
+        "memory": TourStep(
+            title="Quanto costa",
+            text="I byte delle chiavi e dei valori che ogni corsia tiene. Una cache che tiene ogni token cresce verso il limite, "
+            "qui {budget}, e lì la sua corsia si ferma; una cache limitata smette di crescere quando è piena.",
+        ),
+        "presets": TourStep(
+            title="Da provare",
+            text="Ognuno di questi pulsanti imposta i valori e avvia subito un’esecuzione; una riga sopra le corsie dice poi che "
+            "cosa guardare. «Altre impostazioni» aggiunge corsie e sposta i sink.",
+        ),
+        "questions": TourStep(
+            title="Che cosa ne segue, e che cosa no",
+            text="Ciò che si chiede di StreamingLLM, con risposte prese dalle misure dell’esecuzione mostrata. Per una lezione, "
+            "«Presenta» ingrandisce le corsie e le curve; il tasto ? elenca tutti i tasti.",
+        ),
+    },
+    ask_label="La tua domanda",
+    ask_both="Chiedi a entrambe",
+    ask_all="Chiedi a tutte",
+    ask_placeholder="Where did … hide the …?",
+    ask_hint="I modelli inclusi sono minuscoli, addestrati su domande come quelle del testo, in inglese: chiedi qualcosa che il testo ha detto.",
+    ask_idle="Avvia un’esecuzione per chiedere.",
+    ask_elsewhere="Torna alla tua esecuzione, al presente, per chiedere.",
+    ask_lost="La domanda non è arrivata: l’esecuzione è finita, o la connessione è caduta.",
+    ask_examples="Domande a cui il testo ha risposto",
+    told_at="detto entro il token {at}",
+    said="Risposta alla tua domanda",
+    said_nothing="Non hai ancora chiesto nulla",
+    said_waiting="Chiedi",
+    said_at="Hai chiesto al token {at}",
+    unanswered={
+        "kv-budget": "Memoria esaurita: nel limite di questa corsia non c’è più posto per la domanda.",
+        "ended": "Questa corsia si è fermata e ha liberato la cache: non ha più nulla da cui rispondere.",
+    },
+    model="Modello",
+    model_choice="Modello, o proprietario/nome sull’Hub di Hugging Face",
+    source="Che cosa si legge",
+    sources={"prompts": "il flusso di prompt", "text": "un tuo testo", "python": "il manuale del linguaggio Python"},
+    after="Dopo la fine di un testo",
+    afters={"stop": "fermarsi", "prompts": "continuare con i prompt"},
+    own_text="Il tuo testo",
+    own_placeholder="Incolla un testo, o trascina qui un file di testo",
+    own_open="Apri un file di testo",
+    own_note="Testo semplice in UTF-8 o UTF-16, fino a 2 MB. Si legge per questa esecuzione e non si conserva; il link non lo porta con sé.",
+    own_count="{count} caratteri su {most}",
+    no_prompts="Un testo non chiede nulla: si risponde solo ai prompt",
+    refusals={
+        "empty": "Non c’è testo da leggere: incollane uno, o apri un file di testo.",
+        "long": "Il testo è troppo lungo: si leggono al massimo 2.000.000 di caratteri. Accorcialo, o leggine una parte.",
+        "size": "Il file supera i 2 MB: aprine uno più piccolo, o incollane una parte.",
+        "encoding": "Il file non si può leggere come testo: salvalo in UTF-8, o in UTF-16 con byte order mark.",
+    },
+    readings={
+        "prompts": "flusso di prompt, seme {seed}",
+        "text": "il tuo testo, {characters} caratteri",
+        "python": "il manuale del linguaggio Python, {characters} caratteri",
+        "text+prompts": "il tuo testo, {characters} caratteri, poi il flusso di prompt, seme {seed}",
+        "python+prompts": "il manuale del linguaggio Python, {characters} caratteri, poi il flusso di prompt, seme {seed}",
+    },
+    window_beyond="Una finestra di {window} token va oltre i {context} dell’addestramento: anche StreamingLLM esce da ciò che conosce.",
+    loading="Si carica",
+    loading_stages={
+        "waiting": "Modello «{model}».",
+        "looking up": "Si cerca «{model}» sull’Hub di Hugging Face.",
+        "downloading": "Si scarica «{model}»: {done} di {total}.",
+        "loading": "Si apre «{model}», {total}.",
+        "stopped": "Fermato.",
+    },
+    costs_title="Quanto costerebbe su un modello grande?",
+    costs_note="Chiavi e valori dopo {tokens} token, in numeri a 16 bit: calcolati dalla configurazione di ogni modello, non misurati. A parte, i pesi.",
+    costs_token="Per token",
+    costs_dense="Cache completa",
+    costs_sinks="StreamingLLM, {window} token",
+    share_label="Attenzione ai primi {tokens} token, strato per strato",
+    share_layer="strato {layer}: {share}",
+    share_none="non ancora misurata",
+    share_evicted="espulsi: nulla da guardare",
+    share_unknown="misurata dal vivo",
 )
 
 TEXTS: Mapping[str, Texts] = MappingProxyType({text.language: text for text in (ENGLISH, ITALIAN)})

@@ -16,9 +16,9 @@ from urllib.request import urlopen
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def command(*arguments: str) -> subprocess.Popen[str]:
+def command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     """`python app.py …`, not waited for; what it writes is kept."""
-    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1", **environment}
     return subprocess.Popen(
         [sys.executable, "app.py", *arguments], cwd=ROOT, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -26,10 +26,10 @@ def command(*arguments: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def served(model: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def served(model: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The address of the app, and its process, until the block ends."""
     port = _free_port()
-    process = command("--model", model, "--host", "127.0.0.1", "--port", str(port))
+    process = command("--model", model, "--host", "127.0.0.1", "--port", str(port), **environment)
     try:
         address = f"http://127.0.0.1:{port}/"
         _wait_for(address, process)
@@ -45,7 +45,7 @@ def _free_port() -> int:
         return found.getsockname()[1]
 
 
-def _wait_for(address: str, process: subprocess.Popen[str], seconds: float = 90) -> None:
+def _wait_for(address: str, process: subprocess.Popen[str], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import islice, pairwise
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -42,6 +43,13 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def loaded() -> LoadedModel:
     """The model with its tokenizer; what it says means nothing."""
     return _with_tokenizer(tiny.build("llama", vocab_size=len(tokenizer())))
+
+
+def save(folder: Path) -> Path:
+    """The model and its tokenizer as a checkpoint."""
+    loaded().model.save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder
 
 
 def by_rote(first: str, *following: str) -> LoadedModel:
@@ -81,6 +89,31 @@ class FailingFeed:
             if mine == self._reader and count == self._after:
                 raise ZeroDivisionError("the feed broke")
             yield segment
+
+
+class PatientFeed:
+    """A feed that waits for its text, like one that somebody types: `say` gives it some, `end` ends it for good."""
+
+    def __init__(self) -> None:
+        self._texts: list[str | None] = []
+
+    def say(self, text: str) -> None:
+        self._texts.append(text)
+
+    def end(self) -> None:
+        self._texts.append(None)
+
+    def __iter__(self):
+        told = 0
+        while True:
+            if told == len(self._texts):
+                time.sleep(0.05)
+                yield None
+            elif self._texts[told] is None:
+                return
+            else:
+                told += 1
+                yield Segment(ids=tuple(tokenizer().encode(self._texts[told - 1])), part="text")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

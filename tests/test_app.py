@@ -11,19 +11,18 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from app import first_paint
+from app import RECORDINGS, first_paint
+from comparisons.library import library
 from tests import speaking
 from tests.serving import command, served
 
-GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3, "lanes": [], "positions": "cache"}
+GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3, "lanes": [], "positions": "cache",
+        "model": "tiny", "source": "prompts", "after": "stop"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "tiny"
-    speaking.loaded().model.save_pretrained(path)
-    speaking.tokenizer().save_pretrained(path)
-    return path
+    return speaking.save(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +73,12 @@ def test_a_run_reads_until_its_dense_lane_is_full_and_stops_with_its_visitor(app
         ("lanes", ["dense"], "lanes must be"),
         ("lanes", "window", "lanes must be"),
         ("positions", "nowhere", "positions must be"),
+        ("model", "/etc/passwd", "owner/name"),
+        ("model", "https://example.org/a/b", "owner/name"),
+        ("model", None, "model must be"),
+        ("source", "file", "source must be"),
+        ("source", "text", "There is no text to read"),
+        ("after", 1, "after must be"),
     ],
 )
 def test_bad_values_through_the_api_get_our_words(client, name, value, words):
@@ -85,10 +90,59 @@ def test_bad_values_through_the_api_get_our_words(client, name, value, words):
 def test_what_only_javascript_calls_numbers_gets_our_words_too(app, value):
     calls = f"{app[0]}gradio_api/call/start"
     asked = httpx.post(
-        calls, content=f'{{"data": [{value}, 28, 1, 0, 0, [], "cache"]}}', headers={"content-type": "application/json"}
+        calls,
+        content=f'{{"data": [{value}, 28, 1, 0, 0, [], "cache", "", "prompts", "stop"]}}',
+        headers={"content-type": "application/json"},
     )
     said = httpx.get(f"{calls}/{asked.json()['event_id']}", timeout=30).text
     assert "event: error" in said and "sinks must be a whole number" in said
+
+
+def told_of(address: str, event_data: object, **changes: object) -> Iterator[dict]:
+    """The messages of a run that is started as the page does it, with something that goes along."""
+    config = httpx.get(f"{address}config").json()
+    start = next(number for number, call in enumerate(config["dependencies"]) if call["api_name"] == "start")
+    body = {"data": [*{**GOOD, **changes}.values()], "event_data": event_data, "fn_index": start, "session_hash": "eve"}
+    httpx.post(f"{address}gradio_api/queue/join", json=body).raise_for_status()
+    with httpx.stream("GET", f"{address}gradio_api/queue/data?session_hash=eve", timeout=60) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                yield json.loads(line.removeprefix("data: "))
+
+
+def end_of(messages: Iterator[dict]) -> dict:
+    return next(message for message in messages if message["msg"] == "process_completed")
+
+
+def test_a_text_that_comes_with_the_start_is_read_to_its_end(app):
+    text = "A quiet lantern \0\u202e hung above the door. " * 40
+    messages = list(told_of(app[0], {"text": text}, source="text", budget_mb=8))
+    first, last = (
+        json.loads(next(one for one in messages if one["msg"] == kind)["output"]["data"][0])
+        for kind in ("process_generating", "process_completed")  # those between tell what has changed
+    )
+    assert (first["header"]["source"], first["header"]["source_characters"]) == ("text", len(text))
+    assert [lane["reason"] for lane in last["lanes"]] == ["end-of-text"] * 2
+
+
+@pytest.mark.parametrize("event_data", [None, "text", {"text": None}, {"text": " "}, {"text": ["a"]}, {"more": "x"}])
+def test_a_start_without_its_text_gets_our_words(app, event_data):
+    assert "There is no text to read" in end_of(told_of(app[0], event_data, source="text"))["output"]["error"]
+
+
+def test_a_text_that_is_too_long_gets_our_words(app):
+    ended = end_of(told_of(app[0], {"text": "x" * 2_000_001}, source="text"))
+    assert "2,000,000 can be read at most" in ended["output"]["error"]
+
+
+def test_a_bundled_model_can_be_read_with_beside_the_servers_own(client):
+    job = client.submit(*{**GOOD, "model": "vanilla", "pace": 50}.values(), api_name="/start")
+    deadline = time.monotonic() + 60
+    while len(frames := frames_of(job)) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    job.cancel()
+    assert next(frame for frame in frames if frame["state"] != "loading")["header"]["model"] == "vanilla"
 
 
 @pytest.mark.parametrize("request_", [None, "stop", {}, {"run": "x", "action": "stop"}, {"run": {}, "action": []}])
@@ -101,7 +155,7 @@ def test_a_command_without_a_run_of_its_own_does_nothing(app, request_):
 
 
 def test_the_recorded_run_is_small_enough_to_come_with_the_page():
-    payload = first_paint()
+    payload = first_paint(library(RECORDINGS))
     assert len(payload) <= 40_000
     assert json.loads(payload)["recorded"] is True
 
@@ -120,3 +174,11 @@ def test_a_damaged_model_is_said_in_one_line_before_anything_is_served(folder, t
     said = process.communicate(timeout=90)[0].strip()
     assert process.returncode == 2
     assert said.startswith("app.py: ") and "\n" not in said
+
+
+def test_a_wrong_environment_is_said_in_one_line_before_anything_is_served(monkeypatch):
+    monkeypatch.setenv("STREAMING_RUNS", "plenty")
+    process = command()
+    said = process.communicate(timeout=90)[0].strip()
+    assert process.returncode == 2
+    assert said.startswith("app.py: ") and "STREAMING_" in said and "'plenty'" in said and "\n" not in said

@@ -45,6 +45,13 @@ def test_every_reader_gets_the_same_ids_and_another_seed_gives_others():
     assert ids_of(PromptFeed(tokenizer(), 0, seed=2), 500) != ids_of(feed, 500)
 
 
+@pytest.mark.parametrize("index", [0, 1, 13, 14, 500])
+def test_a_feed_can_begin_at_any_turn(index):
+    feed = PromptFeed(tokenizer(), 0, seed=4)
+    from_the_start = islice(feed, 1 + 2 * index, 1 + 2 * index + 70)
+    assert list(islice(feed.from_turn(index), 70)) == list(from_the_start)
+
+
 @given(st.text(min_size=1).filter(str.strip))
 @settings(deadline=None)
 @example("word " * 3000)
@@ -87,3 +94,15 @@ def test_half_a_surrogate_pair_is_read_as_the_replacement_character():
 def test_no_text_is_refused(text):
     with pytest.raises(SettingsError, match="text"):
         TextFeed(tokenizer(), 0, text)
+
+
+def test_a_text_that_goes_on_is_followed_by_the_prompt_stream_after_an_empty_line():
+    segments = list(islice(TextFeed(tokenizer(), 0, "Once upon a time.", prompts_seed=5), 7))
+    assert [segment.part for segment in segments] == ["start", "text", "text", "prompt", "reply", "prompt", "reply"]
+    assert read_back(segments[2].ids) == "\n\n"
+    assert segments[3:] == list(islice(PromptFeed(tokenizer(), None, seed=5), 4))
+
+
+def test_without_prompts_a_stream_ends_with_its_text():
+    assert list(TextFeed(tokenizer(), 0, "The end."))[-1].part == "text"
+    assert read_back(ids_of(TextFeed(tokenizer(), None, "The end."), 10**6)) == "The end."

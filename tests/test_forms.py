@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comparisons.feeds import Source
 from comparisons.forms import MORE_LANES, PRESETS, Form
 from streaming.errors import SettingsError
 
@@ -39,11 +40,38 @@ def test_the_control_leaves_the_sinks_where_they_stand_in_the_text():
         {"lanes": None},
         {"positions": "elsewhere"},
         {"positions": ["cache"]},
+        {"source": "file"},
+        {"source": ["text"]},
+        {"after": None},
+        {"model": None},
+        {"model": 3},
+        {"model": ["sink"]},
     ],
 )
 def test_what_makes_no_run_is_refused_by_name(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         Form(**wrong)
+
+
+@pytest.mark.parametrize("model", ["sink", "vanilla", "", "someone/a-model"])
+def test_a_model_is_named_by_its_bundled_name_or_its_hub_id(model):
+    assert Form(model=model).model == model
+
+
+@pytest.mark.parametrize(
+    "model", ["/etc", "./sink", "..", "sink/", "a/b/c", "https://example.org/a/b", "x" * 500, "é/é"]
+)
+def test_a_model_is_never_a_path_nor_elsewhere(model):
+    with pytest.raises(SettingsError, match=r"write owner/name.*Bundled: sink, vanilla") as refused:
+        Form(model=model)
+    assert len(str(refused.value)) < 300
+
+
+def test_a_form_says_what_is_read():
+    assert Form().reading("anything").source == Source()
+    assert Form(source="text", after="prompts").reading("some text").source == Source(name="text+prompts", characters=9)
+    with pytest.raises(SettingsError, match="no text"):
+        Form(source="text").reading()
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -60,6 +88,9 @@ forms = st.builds(
     seed=st.integers(0, 9999),
     lanes=st.lists(st.sampled_from(MORE_LANES)),
     positions=st.sampled_from(["cache", "text"]),
+    model=st.sampled_from(["", "sink", "vanilla", "someone/a-model"]),
+    source=st.sampled_from(["prompts", "text", "python"]),
+    after=st.sampled_from(["stop", "prompts"]),
 )
 
 

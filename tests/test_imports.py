@@ -11,11 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 STREAMING = (
-    "errors window rotary cache attention families models policies generate custom_generate tokens recipes pretrain"
+    "errors window rotary cache share attention families models policies generate custom_generate tokens recipes "
+    "pretrain"
 )
 COMPARISONS = (
-    "vocabulary scenes prompts feeds detokenise metrics limits schema frames journal lanes runner recordings "
-    "recorder quality report bench forms texts static sessions panels __main__"
+    "arguments vocabulary scenes prompts feeds readings sources detokenise metrics machine limits config "
+    "schema frames asking answering terminal journal lanes runner files forms recordings recorder replay "
+    "experiment compare recall quality paper results subjects tables curves step_costs reproductions markdown "
+    "drawing figures images reproduce report bench shelf costs checkpoints stretches marathon marathon_report "
+    "marathon_command cells ledger pool ray_sweep sweep texts static scripts export library sessions panels "
+    "__main__"
 )
 ORDER = {"streaming": STREAMING.split(), "comparisons": COMPARISONS.split()}
 MAY_IMPORT_GRADIO = {"app.py", "comparisons/panels.py"}

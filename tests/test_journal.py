@@ -82,3 +82,15 @@ def test_frames_carry_six_digits():
     frame = journal.snapshot(0)
     assert frame["perplexity"] == pytest.approx(np.exp(1.23456789), rel=1e-5)
     assert len(str(frame["perplexity"])) <= 7
+
+
+def test_the_time_of_a_curve_never_runs_back_even_if_a_pause_came_in_the_middle_of_a_read():
+    now = [1.0]
+    journal = Journal(
+        policy={"label": "dense"}, milestones={}, window=16, stride=4, tokenizer=tokenizer(), clock=lambda: now[0]
+    )  # fmt: skip
+    journal.add_read([50] * 8, np.full(8, 2.0), 0.5, KvUse())
+    now[0] = 1.01
+    journal.add_read([50] * 8, np.full(8, 2.0), 0.4, KvUse())
+    seconds = [point[4] for point in journal.snapshot(0)["curve"]["points"]]
+    assert seconds == sorted(seconds) and seconds[-1] == 1.01

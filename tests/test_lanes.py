@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 import torch
 
+from comparisons.asking import Question
 from comparisons.feeds import PromptFeed, TextFeed
 from comparisons.frames import LaneFrame
 from comparisons.journal import TAIL_POINTS, TAIL_TOKENS
 from comparisons.lanes import Lane, LaneSettings
-from comparisons.prompts import turn
+from comparisons.prompts import as_prompt, turn, turns
 from streaming import families
 from streaming.errors import SettingsError, StreamError
 from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
 from streaming.policies import Policy, open_stream
+from streaming.share import SinkShare
 from tests import tiny
-from tests.speaking import BYTES_PER_TOKEN, by_rote, ids_of, loaded, tokenizer
+from tests.speaking import BYTES_PER_TOKEN, PatientFeed, by_rote, ids_of, loaded, tokenizer
 
 POLICIES = ("dense", "sinks:4+28", "window:32", "recompute:16")
 QUIET = {"answers": False, "perplexity_window": 64, "stride": 8}
@@ -317,3 +319,203 @@ def test_a_closed_lane_keeps_its_measurements():
 def test_settings_out_of_range_are_refused_by_name(setting):
     with pytest.raises(SettingsError, match=next(iter(setting))):
         LaneSettings(**setting)
+
+
+def encoded(text: str) -> tuple[int, ...]:
+    return tuple(tokenizer().encode(text, add_special_tokens=False))
+
+
+def question(text: str = "Who hid the lantern?", number: int = 1) -> Question:
+    return Question(id=number, text=text, ids=encoded(as_prompt(text)), blank_line=encoded("\n\n"))
+
+
+def reply(lane: Lane, most: int = 256) -> dict:
+    """The lane's reply to the question that waits, to its end."""
+    while lane.asked:
+        lane.reply(most)
+    return lane.snapshot(0)["said"]
+
+
+def continuation(policy: str, ids: list[int], most: int) -> str:
+    """What a stream that has read these tokens says next, to the end of its line, without half a character."""
+    stream = open_stream(loaded(), Policy.parse(policy))
+    stream.read(ids)
+    said = decode(stream, sampling=Sampling(), max_tokens=most, stop=(1,))
+    return tokenizer().decode(list(said)).partition("\n")[0].rstrip("\ufffd").strip()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("most", [3, 256])
+def test_questions_leave_no_trace_in_what_is_read(policy, most):
+    def read(asking: bool) -> Lane:
+        lane = open_lane(policy, max_tokens=120, answer_tokens=3, **QUIET)
+        for number in range(1, 200):
+            if asking and not lane.ended and number % 3 == 0:
+                lane.ask(question(number=number))
+                reply(lane, most)
+            lane.advance(17)
+        return lane
+
+    asked, silent = read(asking=True).snapshot(0), read(asking=False).snapshot(0)
+    assert asked["said"] is not None and silent["said"] is None
+    assert asked["text"] == silent["text"], "every token's nats, to the last digit"
+    assert shapes(asked).tolist() == shapes(silent).tolist()
+    assert (asked["perplexity_total"], asked["kv_bytes"]) == (silent["perplexity_total"], silent["kv_bytes"])
+
+
+@pytest.mark.parametrize("most", [1, 5, 256])
+def test_a_reply_is_what_the_stream_would_say_if_the_question_were_its_next_turn(most):
+    lane = open_lane("sinks:4+28", answer_tokens=9, **QUIET)
+    for _ in range(30):
+        lane.advance(7)
+    lane.ask(question())
+    said = reply(lane, most)
+    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 210), *encoded("\n\n"), *question().ids]
+    assert said["answer"] == continuation("sinks:4+28", ids, 9) != ""
+    assert (said["id"], said["at"], said["question"], said["done"]) == (1, 210, "Who hid the lantern?", True)
+    assert (said["reason"], said["message"]) == (None, "")
+
+
+def test_between_two_turns_a_question_needs_no_blank_line():
+    lane = open_lane("dense", answer_tokens=9, **QUIET)
+    first = 1 + len(encoded(turn(0, 0).prompt_text)) + len(encoded(turn(0, 0).reply_text))
+    lane.advance(first)
+    lane.ask(question())
+    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), first), *question().ids]
+    assert reply(lane)["answer"] == continuation("dense", ids, 9)
+
+
+def test_a_question_before_the_first_token_begins_with_the_start_token():
+    lane = open_lane("dense", answer_tokens=9, **QUIET)
+    lane.ask(question())
+    said = reply(lane)
+    assert (said["at"], said["answer"]) == (0, continuation("dense", [0, *question().ids], 9))
+
+
+def test_a_reply_grows_token_by_token_and_ends_with_its_line():
+    lane = open_lane("dense", model=by_rote(":", " a", "b", "\n", "never"), **QUIET)
+    lane.advance(20)
+    lane.ask(question())
+    shown = []
+    while lane.asked:
+        lane.reply(256)
+        shown.append((lane.snapshot(0)["said"]["answer"], lane.snapshot(0)["said"]["done"]))
+    assert shown == [("", False), ("", False), ("a", False), ("ab", False), ("ab", True)]
+
+
+def test_a_new_question_takes_the_place_of_an_unfinished_one():
+    lane = open_lane("dense", **QUIET)
+    lane.advance(20)
+    lane.ask(question("First?", 1))
+    for _ in range(4):
+        lane.reply(256)
+    lane.ask(question("Second?", 2))
+    lane.ask(question("Third?", 3))
+    said = reply(lane)
+    assert (said["id"], said["question"], said["done"]) == (3, "Third?", True)
+
+
+def test_a_question_that_the_memory_budget_cannot_hold_is_told_so_and_the_lane_reads_on():
+    long = question("Who hid the lantern behind the stove, and why, and when? " * 8)
+    lane = open_lane("dense", kv_budget_bytes=100 * BYTES_PER_TOKEN, **QUIET)
+    lane.advance(100 - len(long.ids) // 2)
+    lane.ask(long)
+    assert reply(lane)["reason"] == "kv-budget"
+    lane.ask(question("A?", 2))
+    assert reply(lane)["reason"] is None, "a shorter one has room"
+    assert drive(lane).snapshot(0)["tokens"] == 100
+
+
+def test_a_reply_is_never_longer_than_the_memory_that_is_left():
+    taken = 60 + len(encoded("\n\n")) + len(question().ids)
+    lane = open_lane("dense", kv_budget_bytes=(taken + 2) * BYTES_PER_TOKEN, **QUIET)
+    lane.advance(60)
+    lane.ask(question())
+    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 60), *encoded("\n\n"), *question().ids]
+    assert reply(lane)["answer"] == continuation("dense", ids, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"), [({"kv_budget_bytes": 90 * BYTES_PER_TOKEN}, "kv-budget"), ({"max_tokens": 90}, "ended")]
+)
+def test_a_lane_that_has_ended_says_why_it_cannot_answer(settings, reason):
+    for asked_first in (True, False):
+        lane = open_lane("dense", **settings, **QUIET)
+        drive(lane)
+        if asked_first:
+            lane.ask(question())
+        lane.close()
+        if not asked_first:
+            lane.ask(question())
+        said = lane.snapshot(0)["said"]
+        assert (said["done"], said["reason"], said["answer"], said["at"]) == (True, reason, "", 90)
+
+
+def test_a_lane_that_is_closed_in_the_middle_of_a_reply_keeps_what_it_said():
+    lane = open_lane("dense", model=by_rote(":", " a", "b", "c", "d"), **QUIET)
+    lane.advance(20)
+    lane.ask(question())
+    for _ in range(4):
+        lane.reply(256)
+    lane.close()
+    said = lane.snapshot(0)["said"]
+    assert (said["answer"], said["done"], said["reason"]) == ("ab", True, "ended")
+
+
+def test_facts_are_told_with_the_token_after_which_they_are_known():
+    lane = drive(open_lane("sinks:4+28", max_tokens=700, **QUIET), lambda: 13)
+    text = "".join(each.text for each in islice(turns(0), 60))
+    told = lane.snapshot(0)["told"]
+    assert len(told) == 3 and [fact["at"] for fact in told] == sorted((fact["at"] for fact in told), reverse=True)
+    for fact in told:
+        known = tokenizer().decode(ids_of(PromptFeed(tokenizer(), None, seed=0), fact["at"] - 1))
+        assert known.endswith("\n\n") and text.startswith(known)
+        assert fact["answer"] in known.rstrip().rpartition("\n\n")[2]
+
+
+def test_a_lane_waits_for_a_feed_that_has_nothing_yet_and_ends_with_it():
+    feed = PatientFeed()
+    lane = open_lane("dense", feed=feed, **QUIET)
+    assert (lane.advance(50), lane.snapshot(0)["status"]) == (0, "waiting")
+    feed.say("A lantern.")
+    assert lane.advance(50) == len(encoded("A lantern."))
+    assert lane.snapshot(0)["status"] == "reading"
+    assert (lane.advance(50), lane.snapshot(0)["status"], lane.ended) == (0, "waiting", False)
+    lane.ask(question())
+    assert reply(lane)["done"]
+    feed.say(" A key.")
+    feed.end()
+    assert lane.advance(50) == len(encoded(" A key."))
+    assert lane.advance(50) == 0
+    assert (lane.snapshot(0)["reason"], lane.snapshot(0)["tokens"]) == (
+        "end-of-text",
+        len(encoded("A lantern. A key.")),
+    )
+
+
+def test_the_attention_on_the_first_tokens_is_that_of_the_stream_and_leaves_no_trace():
+    watched = {}
+    for policy in ("dense", "sinks:4+28", "window:32", "recompute:16"):
+        lane = drive(open_lane(policy, max_tokens=90, **QUIET), lambda: 90)
+        watched[policy] = lane.snapshot(0)
+    for policy in ("dense", "sinks:4+28"):
+        share = SinkShare(4, last=16)
+        read = open_stream(loaded(), Policy.parse(policy)).read(
+            ids_of(PromptFeed(tokenizer(), 0, seed=0), 90), share=share
+        )
+        told = watched[policy]["sink_share"]
+        assert told["tokens"] == 4
+        assert told["layers"] == pytest.approx(share.by_head.mean(dim=1).tolist(), abs=1e-4)
+        assert watched[policy]["perplexity_total"] == pytest.approx(math.exp(read[1:].double().mean()), rel=1e-4)
+    assert watched["window:32"]["sink_share"] is None, "evicted"
+    assert watched["recompute:16"]["sink_share"] is None, "no cache"
+
+
+def test_attention_is_looked_at_once_a_second_at_most(monkeypatch):
+    lane = open_lane("dense", max_tokens=400, **QUIET)
+    looks = []
+    told = lane.journal.set_sink_share
+    monkeypatch.setattr(lane.journal, "set_sink_share", lambda share: (looks.append(time.perf_counter()), told(share)))
+    began = time.perf_counter()
+    drive(lane, lambda: 1)
+    assert 1 <= len(looks) <= 1 + (time.perf_counter() - began)

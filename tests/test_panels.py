@@ -4,11 +4,12 @@ import json
 import math
 import warnings
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import pytest
 
-from comparisons import panels
+from comparisons import panels, scripts
+from comparisons.asking import MOST_CHARACTERS
 from comparisons.forms import Form
 from comparisons.sessions import Sessions
 from comparisons.texts import ENGLISH
@@ -61,6 +62,27 @@ def test_an_answer_is_told_until_it_is_done():
     assert news(done, done)["items"] == []
 
 
+def test_what_seldom_changes_is_told_twice_and_then_no_more():
+    def frame(said: str | None) -> dict:
+        tails = {"curve": {"from": 0, "points": []}, "text": {"from": 0, "pieces": []}}
+        answers = {"from": 0, "items": []}
+        lane = {**tails, "answers": answers, "said": said and {"answer": said}, "told": [], "sink_share": None}
+        return {"state": "running", "rss": {"from": 0, "points": []}, "lanes": [lane]}
+
+    frames = map(frame, [None, "Under", "Under it", "Under it", "Under it", "Under it", None])
+    lanes = [json.loads(text)["lanes"][0] for text in panels.payloads(frames)]
+    assert ["said" in lane for lane in lanes] == [True, True, True, True, False, False, True]
+    assert ["told" in lane for lane in lanes] == [True, True, *[False] * 5]
+
+
+def test_what_is_told_of_a_load_passes_as_it_is():
+    told = {"run": "w", "state": "loading", "model": "<a/b>", "stage": "waiting", "done_bytes": 0, "total_bytes": None}
+    frames = islice(Sessions(loaded()).frames("anna", Form(recent=28, pace=100).settings()), 3)
+    first, *others = panels.payloads(chain([told], frames))
+    assert "<" not in first and json.loads(first) == told
+    assert [json.loads(payload)["seq"] for payload in others] == [0, 1, 2]
+
+
 def test_a_panel_shows_what_it_was_given_even_if_a_model_wrote_markup():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -68,6 +90,10 @@ def test_a_panel_shows_what_it_was_given_even_if_a_model_wrote_markup():
         panel = panels.live_panel(ENGLISH, "plotly.js", lambda request: False, value)
     assert panel.value == value
     assert "${" not in panel.html_template.replace("@children", "") and "{{" not in panel.html_template
+
+
+def test_the_box_takes_as_many_characters_as_a_question_may_have():
+    assert f'maxlength="{MOST_CHARACTERS}"' in scripts.asset("panel.html")
 
 
 def test_the_scripts_know_their_words_and_their_plotly():

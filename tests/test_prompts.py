@@ -86,6 +86,14 @@ class TestStream:
         assert set(share) == {"scene", "story", "fact", "recall"}
         assert 0.25 <= share["recall"] / len(stream) <= 0.30
 
+    def test_a_fact_turn_says_what_it_tells_as_it_is_asked_for_later(self, stream: list[Turn]) -> None:
+        facts = {each.index: each for each in stream[:5000] if each.kind == "fact"}
+        assert all((each.tells is None) == (each.kind != "fact") for each in stream)
+        assert all(each.tells.answer in each.text and each.tells.question.endswith("?") for each in facts.values())
+        asked = [each for each in stream[:5000] if each.kind == "recall"]
+        assert all(each.answer == facts[each.asks].tells.answer for each in asked)
+        assert any(each.prompt == facts[each.asks].tells.question for each in asked)
+
 
 class TestNames:
     def test_many_distinct_names(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -69,3 +70,21 @@ def test_a_recorder_wants_a_run_from_its_first_frame():
         Recorder().add(live_frames()[-1])
     with pytest.raises(RecordingError, match="Nothing"):
         Recorder().recording()
+
+
+def test_a_replay_of_a_recording_with_all_its_texts_tells_what_was_read_word_for_word():
+    recorder = Recorder()
+    for frame in live_frames():
+        recorder.add(frame)
+    whole = recorder.recording(moments=512, texts=512, text_tokens=160)
+    played = list(recordings.replay(whole, math.inf))
+    for place in range(len(whole.lanes)):
+        assert told(played, place) == told(live_frames(), place)
+    pieces = [len(text["pieces"]) for lane in whole.lanes for text in lane.texts[:-1]]
+    assert sum(pieces) <= sum(frame["tokens"] for frame in live_frames()[-1]["lanes"]), "each token once"
+
+
+def told(frames: list[Frame], place: int) -> dict[int, str]:
+    """The text of a lane by token, as far as its frames tell it."""
+    tails = (frame["lanes"][place]["text"] for frame in frames)
+    return {tail["from"] + i: piece for tail in tails for i, (piece, _) in enumerate(tail["pieces"])}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import math
@@ -17,13 +18,14 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from comparisons.asking import Question
 from comparisons.feeds import PromptFeed, TextFeed
 from comparisons.frames import Frame
 from comparisons.runner import Run, RunSettings
 from streaming.cache import StreamCache
 from streaming.errors import SettingsError, StreamError
 from streaming.policies import Policy
-from tests.speaking import BYTES_PER_TOKEN, FailingFeed, loaded, tokenizer, wait_until
+from tests.speaking import BYTES_PER_TOKEN, FailingFeed, PatientFeed, loaded, tokenizer, wait_until
 
 BOTH = (Policy.parse("dense"), Policy.parse("sinks:4+28"))
 ENDLESS = {"max_tokens": 10**9, "kv_budget_bytes": 2**36}
@@ -73,6 +75,7 @@ def test_a_run_is_told_from_its_header_to_its_end():
         7,
         ["dense", "sinks:4+28"],
     )
+    assert (header["source"], header["source_characters"]) == ("prompts", 0)
     assert header["bytes_per_token"] == BYTES_PER_TOKEN
     assert header["settings"]["lanes"] == ["dense", "sinks:4+28"]
     assert [lane["tokens"] for lane in last["lanes"]] == [600, 600]
@@ -356,3 +359,128 @@ def test_settings_are_right_or_refused(settings):
 def test_lanes_that_mean_nothing_are_refused(lanes, words):
     with pytest.raises(SettingsError, match=words):
         RunSettings(lanes=lanes)
+
+
+def asked(frames: Iterator[Frame], number: int) -> list[dict]:
+    """What the lanes have said to this question once all have done with it."""
+    for frame in frames:
+        said = [lane["said"] for lane in frame["lanes"]]
+        if all(one is not None and one["id"] == number and one["done"] for one in said):
+            return said
+    raise AssertionError("the run ended by itself")
+
+
+def test_all_lanes_answer_a_visitor_and_read_on_as_if_nothing_had_happened():
+    run = make(max_tokens=900, seed=3, stride=4, tokens_per_second=300.0, answer_tokens=4)
+    frames, told_frames, number = run.frames(), [], 0
+    for frame in frames:
+        told_frames.append(frame)
+        if frame["lanes"][0]["tokens"] > 200 * number:
+            number = run.ask(f"Who hid the lantern, {number}?")
+    assert number == 5
+    silent = told(make(max_tokens=900, seed=3, stride=4))
+    for lane in (0, 1):
+        heights = [np.array([p[1] for p in whole_curve(f, lane)], dtype=float) for f in (told_frames, silent)]
+        assert heights[0] == pytest.approx(heights[1], rel=1e-4)
+        assert told_frames[-1]["lanes"][lane]["perplexity_total"] == pytest.approx(
+            silent[-1]["lanes"][lane]["perplexity_total"], rel=1e-4
+        )
+
+
+def test_paused_lanes_answer_from_where_they_stand_and_stay_paused():
+    run = make(**ENDLESS, max_seconds=600.0)
+    frames = reading(run)
+    run.pause()
+    wait_until(lambda: all(lane["status"] == "paused" for lane in next(frames)["lanes"]))
+    held = next(frames)
+    number = run.ask("Who hid the lantern?")
+    said = asked(frames, number)
+    later = next(frames)
+    assert [one["at"] for one in said] == [lane["tokens"] for lane in held["lanes"]]
+    assert all(one["answer"] for one in said)
+    for before, after in zip(held["lanes"], later["lanes"], strict=True):
+        same = ("tokens", "status", "kv_bytes", "tokens_per_second", "ms_per_token", "perplexity", "text")
+        assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert (later["state"], later["seconds"]) == ("paused", held["seconds"])
+    run.resume()
+    wait_until(lambda: next(frames)["lanes"][0]["tokens"] > later["lanes"][0]["tokens"])
+    frames.close()
+
+
+def test_a_lane_without_memory_says_so_while_the_other_answers():
+    run = make(max_tokens=10**9, kv_budget_bytes=200 * BYTES_PER_TOKEN, tokens_per_second=2000.0)
+    frames = run.frames()
+    wait_until(lambda: next(frames)["lanes"][0]["status"] == "stopped")
+    dense, sinks = asked(frames, run.ask("Who hid the lantern?"))
+    assert (dense["reason"], dense["answer"], dense["at"]) == ("kv-budget", "", 200)
+    assert (sinks["reason"], sinks["done"]) == (None, True)
+    frames.close()
+
+
+def test_a_question_is_refused_before_a_run_and_after_it():
+    with make(**ENDLESS) as run:
+        with pytest.raises(StreamError, match="start one"):
+            run.ask("Who?")
+        frames = reading(run)
+        with pytest.raises(SettingsError, match="500 characters"):
+            run.ask("x" * 501)
+        assert asked(frames, run.ask("Who?"))
+    with pytest.raises(StreamError, match="start one"):
+        run.ask("Who?")
+
+
+def test_questions_without_end_do_not_keep_a_run_from_ending():
+    run = make(**ENDLESS, max_seconds=3.0)
+    told_frames = []
+    for frame in run.frames():
+        told_frames.append(frame)
+        if frame["state"] == "running":
+            with contextlib.suppress(StreamError):
+                run.ask("x " * 250)
+    assert [lane["reason"] for lane in told_frames[-1]["lanes"]] == ["seconds", "seconds"]
+    assert [lane["said"]["reason"] for lane in told_frames[-1]["lanes"]] == ["ended", "ended"]
+    assert all(lane["tokens"] > 1 for lane in told_frames[-1]["lanes"])
+
+
+def test_a_run_stops_at_once_in_the_middle_of_a_reply():
+    before = streams_left()
+    run = make(**ENDLESS, lanes=(Policy.parse("recompute:300"), Policy.parse("dense")))
+    frames = reading(run)
+    run.ask("語" * 500)
+    next(frames)
+    began = time.perf_counter()
+    run.close()
+    assert time.perf_counter() - began < 1.0
+    *_, last = frames
+    assert last["lanes"][0]["said"]["reason"] == "ended"
+    assert streams_left() == before
+
+
+def test_what_goes_wrong_in_a_reply_is_told_there_and_the_lane_reads_on(caplog):
+    run = make(**ENDLESS)
+    frames = reading(run)
+    for lane in run._lanes:  # an id that the model does not know, as from a tokenizer larger than its model
+        lane.ask(Question(id=1, text="Who?", ids=(len(tokenizer()) + 5,), blank_line=()))
+    said = asked(frames, 1)
+    assert [one["reason"] for one in said] == ["error", "error"]
+    assert "Token ids" in said[0]["message"]
+    tokens = next(frames)["lanes"][0]["tokens"]
+    wait_until(lambda: next(frames)["lanes"][0]["tokens"] > tokens)
+    frames.close()
+    assert "cannot reply" in caplog.text
+
+
+def test_a_run_waits_for_a_feed_that_has_nothing_yet_and_stops_at_once():
+    feed = PatientFeed()
+    run = make(feed=feed)
+    frames = run.frames()
+    wait_until(lambda: [lane["status"] for lane in next(frames)["lanes"]] == ["waiting", "waiting"])
+    feed.say("One lantern.")
+    count = len(tokenizer().encode("One lantern."))
+    wait_until(lambda: [lane["tokens"] for lane in next(frames)["lanes"]] == [count, count])
+    assert asked(frames, run.ask("Who?"))
+    wait_until(lambda: [lane["status"] for lane in next(frames)["lanes"]] == ["waiting", "waiting"])
+    began = time.perf_counter()
+    run.close()
+    assert time.perf_counter() - began < 1.0
+    assert [lane["reason"] for lane in list(frames)[-1]["lanes"]] == ["user", "user"]

@@ -54,8 +54,19 @@ def test_the_wrong_kind_of_thing_is_refused(value):
 
 
 def test_rows_have_their_columns():
-    pair = schema.row(schema.seconds, schema.mapping)
+    pair = schema.row(schema.seconds, schema.named(schema.setting))
     pair([0.5, {}], "")
-    for wrong in ([0.5], [0.5, {}, 1], (0.5, {}), [-1, {}], [1e9, {}], [math.nan, {}], [1, []]):
+    pair([0.5, {"a": None, "b": [1, "two", 3.5, True, None]}], "")
+    for wrong in ([0.5], [0.5, {}, 1], (0.5, {}), [-1, {}], [1e9, {}], [math.nan, {}], [1, []], [1, {"a": {}}],
+                  [1, {"a": [[1]]}], [1, {"a": math.inf}], [1, {"a": ["\ud800"]}], [1, {"\udfff": 1}]):  # fmt: skip
         with pytest.raises(RecordingError):
             pair(wrong, "x")
+
+
+def test_a_field_that_came_later_may_be_missing_but_not_wrong():
+    check = schema.record({"old": schema.whole, "new": schema.text}, later=("new",))
+    check({"old": 1}, "")
+    check({"old": 1, "new": ""}, "")
+    for wrong in ({"new": ""}, {"old": 1, "new": 2}, {"old": 1, "other": ""}):
+        with pytest.raises(RecordingError):
+            check(wrong, "")

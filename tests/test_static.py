@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import brotli
 import pytest
@@ -41,6 +42,11 @@ def test_a_browser_that_has_it_gets_nothing_again(served):
     assert answer.status_code == 304 and not answer.content
 
 
+def test_what_has_no_file_is_served_all_the_same():
+    file = StaticFile(Path("made.txt"), "text/plain", BODY)
+    assert TestClient(Starlette(routes=[file.route()])).get(f"/{file.url}").content == BODY
+
+
 def test_its_address_names_its_content(tmp_path):
     (tmp_path / "a.js").write_bytes(b"1")
     first = StaticFile(tmp_path / "a.js", "text/javascript").url
@@ -50,3 +56,12 @@ def test_its_address_names_its_content(tmp_path):
 
 def test_plotly_is_the_installed_one():
     assert plotly_file().url.startswith("gradio_api/vendor/plotly-")
+
+
+def test_it_is_compressed_once_for_all_visitors(served, monkeypatch):
+    client, file = served
+    calls, compress = [], brotli.compress
+    monkeypatch.setattr(brotli, "compress", lambda *args, **kwargs: calls.append(args) or compress(*args, **kwargs))
+    for _ in range(3):
+        client.get(f"/{file.url}", headers={"accept-encoding": "br"})
+    assert len(calls) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from comparisons.forms import MORE_LANES, PRESETS
 from comparisons.frames import Reason, RunState, Status
-from comparisons.panels import ASSETS, SCRIPTS
+from comparisons.scripts import ASSETS, SCRIPTS
 from comparisons.texts import ENGLISH, TEXTS, Texts
 
 MARKUP = (ASSETS / "panel.html").read_text("utf-8")

@@ -1,0 +1,254 @@
+"""The measurements of a very long run, stretch by stretch: plain numbers that a checkpoint can hold.
+
+What a run is asked at its end is summed up on the way, so that nothing here grows with the stream but one short
+record for each stretch.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from comparisons.metrics import perplexity_from_mean_nats, tokens_per_second
+
+__all__ = ["LEAD_TOKENS", "TEXT_TOKENS", "Span", "Stretch", "Tally", "Text"]
+
+TEXT_TOKENS = 160
+"""Tokens of a kept piece of the stream's text."""
+
+LEAD_TOKENS = 8
+"""Tokens kept in front of it, so that its first characters come out right."""
+
+LONGEST_SPAN = 100_000
+"""Tokens at either end of a run whose perplexities are compared; a quarter of a shorter run."""
+
+MOST_TEXTS = 24
+
+
+@dataclass(kw_only=True, slots=True)
+class Span:
+    """The likelihood of the stream's tokens `begin`, `begin` + 1, … before `end`: a sum of nats, and of how many."""
+
+    begin: int
+    end: int
+    nats: float = 0.0
+    predicted: int = 0
+
+    def add(self, first: int, nats: np.ndarray) -> None:
+        """Take in those of the tokens `first`, `first` + 1, … that are inside; NaN where there is no likelihood."""
+        inside = nats[max(0, self.begin - first) : max(0, self.end - first)]
+        known = inside[~np.isnan(inside)]
+        self.nats += float(known.sum())
+        self.predicted += known.size
+
+    @property
+    def perplexity(self) -> float:
+        """Of what was taken in so far; NaN before the first."""
+        return perplexity_from_mean_nats(self.nats / self.predicted) if self.predicted else float("nan")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stretch:
+    """What was measured of one stretch of the stream.
+
+    Attributes:
+        end: tokens read at its end.
+        tokens: tokens in it.
+        nats: sum of their negative log-likelihoods.
+        predicted: how many tokens the sum counts; the stream's first token has no likelihood.
+        seconds: running time at its end.
+        took_seconds: running time in it.
+        work_seconds: of that, the model's own.
+        kv_bytes: keys and values at its end.
+        kv_allocated_bytes: the tensors that hold them.
+        rss_bytes: most resident memory of the process after any read in it.
+        ids_crc32: checksum of all token ids from the beginning of the stream to its end.
+    """
+
+    end: int
+    tokens: int
+    nats: float
+    predicted: int
+    seconds: float
+    took_seconds: float
+    work_seconds: float
+    kv_bytes: int
+    kv_allocated_bytes: int
+    rss_bytes: int
+    ids_crc32: int
+
+    @property
+    def perplexity(self) -> float:
+        """Of its tokens."""
+        return perplexity_from_mean_nats(self.nats / self.predicted) if self.predicted else float("nan")
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of running time."""
+        return tokens_per_second(self.tokens, self.took_seconds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """The last tokens before token `end`, with their likelihoods in nats."""
+
+    end: int
+    seconds: float
+    ids: list[int]
+    nats: list[float | None]
+
+
+class Tally:
+    """What a run of a known length has measured so far.
+
+    Attributes:
+        tokens: tokens read.
+        seconds: running time.
+        rss_bytes: resident memory before the first token.
+        stretches: the complete ones.
+        texts: pieces of the stream, evenly spread.
+        first: likelihood of the first tokens after the cache filled.
+        last: likelihood of the last tokens of the run.
+    """
+
+    def __init__(self, *, total: int, stretch: int, filled: int, rss_bytes: int) -> None:
+        """Begin with nothing read.
+
+        Args:
+            total: tokens of the whole run.
+            stretch: tokens in each stretch; the last one may have fewer.
+            filled: the first token that meets a full cache.
+            rss_bytes: resident memory now.
+        """
+        span = max(1, min(LONGEST_SPAN, total // 4))
+        self.tokens, self.seconds, self.rss_bytes = 0, 0.0, rss_bytes
+        self.stretches: list[Stretch] = []
+        self.texts: list[Text] = []
+        self.first, self.last = Span(begin=filled, end=filled + span), Span(begin=total - span, end=total)
+        self._total, self._stretch, self._span = total, stretch, span
+        self._crc32 = 0
+        self._tail: deque[tuple[int, float]] = deque(maxlen=TEXT_TOKENS + LEAD_TOKENS)
+        self._begin_stretch()
+
+    def _begin_stretch(self) -> None:
+        self._current = Span(begin=self.tokens, end=min(self.tokens + self._stretch, self._total))
+        self._began, self._work_seconds, self._stretch_rss = self.seconds, 0.0, 0
+
+    @property
+    def span(self) -> int:
+        """Tokens in `first` and in `last`."""
+        return self._span
+
+    @property
+    def last_against_first(self) -> float:
+        """Perplexity of the run's last tokens over that of the first ones after the cache filled."""
+        return self.last.perplexity / self.first.perplexity
+
+    @property
+    def rss_settled_bytes(self) -> int:
+        """Resident memory in the stretch in which the first `span` tokens of the stream were read to their end."""
+        return self._settled()[0].rss_bytes
+
+    @property
+    def rss_most_bytes(self) -> int:
+        """The most resident memory from then on."""
+        return max(one.rss_bytes for one in self._settled())
+
+    def _settled(self) -> list[Stretch]:
+        return [one for one in self.stretches if one.end >= self._span]
+
+    @property
+    def room(self) -> int:
+        """Tokens until the stretch ends, 0 at the end of the run: a read goes no further."""
+        return self._current.end - self.tokens
+
+    def add(
+        self,
+        ids: Sequence[int],
+        nats: np.ndarray,
+        *,
+        seconds: float,
+        work_seconds: float,
+        kv_bytes: int,
+        kv_allocated_bytes: int,
+        rss_bytes: int,
+    ) -> None:
+        """Take in one read of at most `room` tokens.
+
+        Args:
+            ids: the n tokens.
+            nats: (n,) float64, NaN where a token has no likelihood.
+            seconds: running time at its end.
+            work_seconds: how long the model worked on it.
+            kv_bytes: keys and values now.
+            kv_allocated_bytes: the tensors that hold them.
+            rss_bytes: resident memory now.
+        """
+        for span in (self._current, self.first, self.last):
+            span.add(self.tokens, nats)
+        self._crc32 = zlib.crc32(np.asarray(ids, dtype="<u4").tobytes(), self._crc32)
+        self._tail.extend(zip(ids, nats.tolist(), strict=True))
+        self.tokens += len(ids)
+        self.seconds = seconds
+        self._work_seconds += work_seconds
+        self._stretch_rss = max(self._stretch_rss, rss_bytes)
+        if self.room == 0:
+            self._end_stretch(kv_bytes, kv_allocated_bytes)
+
+    def _end_stretch(self, kv_bytes: int, kv_allocated_bytes: int) -> None:
+        if self._keeps_text():
+            ids, nats = zip(*self._tail, strict=True)
+            known = [None if np.isnan(nat) else nat for nat in nats]
+            self.texts.append(Text(end=self.tokens, seconds=self.seconds, ids=list(ids), nats=known))
+        current = self._current
+        self.stretches.append(
+            Stretch(
+                end=self.tokens,
+                tokens=self.tokens - current.begin,
+                nats=current.nats,
+                predicted=current.predicted,
+                seconds=self.seconds,
+                took_seconds=self.seconds - self._began,
+                work_seconds=self._work_seconds,
+                kv_bytes=kv_bytes,
+                kv_allocated_bytes=kv_allocated_bytes,
+                rss_bytes=self._stretch_rss,
+                ids_crc32=self._crc32,
+            )
+        )
+        self._begin_stretch()
+
+    def _keeps_text(self) -> bool:
+        """Of every n-th stretch, and of the last."""
+        every = -(-self._total // (self._stretch * MOST_TEXTS))
+        return self.tokens == self._total or len(self.stretches) % every == 0
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        return {
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+            "rss_bytes": self.rss_bytes,
+            "stretches": [asdict(one) for one in self.stretches],
+            "texts": [asdict(one) for one in self.texts],
+            "spans": [asdict(one) for one in (self._current, self.first, self.last)],
+            "crc32": self._crc32,
+            "tail": [[token, None if np.isnan(nat) else nat] for token, nat in self._tail],
+            "stretch": [self._began, self._work_seconds, self._stretch_rss],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become what another tally of a run of this length was."""
+        for name in ("tokens", "seconds", "rss_bytes"):
+            setattr(self, name, state[name])
+        self.stretches = [Stretch(**one) for one in state["stretches"]]
+        self.texts = [Text(**one) for one in state["texts"]]
+        self._current, self.first, self.last = (Span(**one) for one in state["spans"])
+        self._crc32 = state["crc32"]
+        self._tail.extend((token, float("nan") if nat is None else nat) for token, nat in state["tail"])
+        self._began, self._work_seconds, self._stretch_rss = state["stretch"]
