@@ -210,3 +210,38 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(visit, address):
     visit.page.goto(address)
     visit.page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_inside_another_page_it_runs_and_hears_its_keys(visit, address):
+    visit.page.set_content(f"<h1>Another page</h1><iframe src='{address}' width=1200 height=900></iframe>")
+    inside = visit.page.frame_locator("iframe")
+    expect(inside.locator(".sl-lane")).to_have_count(2)
+    inside.locator("h1").click()
+    visit.page.keyboard.press("Space")
+    expect(inside.locator(".sl-badge")).to_have_text("Live")
+    visit.page.keyboard.press("f")
+    expect(inside.locator("body")).to_have_class("sl-present")
+    visit.page.keyboard.press("f")
+    visit.page.keyboard.press("s")
+    expect(inside.locator(".sl-badge")).to_have_text("Finished")
+
+
+def test_who_wants_no_motion_gets_none(page):
+    page.click("[data-tool='tour']")
+    start(page)
+    page.evaluate("document.body.classList.toggle('dark')")
+    moving = (
+        "document.getAnimations().filter(one => document.querySelector('#panel').contains(one.effect.target)).length"
+    )
+    assert page.evaluate(moving) == 0
+    page.click(STOP)
+
+
+def test_lanes_differ_by_more_than_their_colour(page):
+    dashes = page.evaluate(
+        "[...document.querySelectorAll('.sl-plot')].map(plot => plot.data.map(trace => trace.line.dash))"
+    )
+    assert all(len(set(lines)) == len(lines) for lines in dashes)
+    swatch = "node => getComputedStyle(node).strokeDasharray"
+    shown = [mark.evaluate(swatch) for mark in page.locator(".sl-lane .sl-swatch path").all()]
+    assert len(set(shown)) == len(shown) == 2

@@ -96,9 +96,29 @@ def test_a_thinned_curve_keeps_its_peaks_and_its_ends(scripts):
     assert [x for x, *_ in drawn] == sorted({x for x, *_ in drawn})
 
 
-def test_a_short_or_patchy_curve_is_drawn_as_it_is(scripts):
+def test_a_short_curve_is_drawn_as_it_is_without_what_could_not_be_measured(scripts):
     assert scripts.evaluate("thin([], 1, 1000)") == []
-    assert scripts.evaluate("thin([[1, 2], undefined, [3, null], [4, 5]], 1, 1000)") == [[1, 2], [4, 5]]
+    assert scripts.evaluate("thin([[1, 2], [3, null], [4, 5]], 1, 1000)") == [[1, 2], [4, 5]]
+
+
+def test_four_million_tokens_leave_a_short_history_with_every_peak_and_the_whole_beginning(scripts):
+    peaks = {70_003: 900.0, 99_871: 0.1, 124_000: 700.0}
+    points = [[32 * (i + 1), peaks.get(i, 4 + (i * 7919 % 13) / 13), 10**6, 1.0, 0.1 * i] for i in range(125_000)]
+    points[80_017][3] = 55.0
+    lengths, kept, drawn, told = scripts.evaluate(
+        """([points, lane]) => { const made = newLane(); const lengths = [];
+            for (let from = 0; from < points.length; from += 500) {
+                const tail = points.slice(Math.max(0, from - 500), from + 500);
+                mergeLane(made, {...lane, curve: {from: Math.max(0, from - 500), points: tail}});
+                lengths.push(made.curve.length);
+            }
+            return [lengths, made.curve, thin(made.curve, 1, 1000), made.told.curve]; }""",
+        [points, lane()],
+    )
+    assert max(lengths) <= 8000 and len(drawn) <= 1000 and told == 125_000
+    assert kept[:2000] == points[:2000]
+    assert all(points[at] in kept for at in (*peaks, 80_017)) and all(points[at] in drawn for at in peaks)
+    assert [x for x, *_ in kept] == sorted({x for x, *_ in kept})
 
 
 def test_frames_that_overlap_or_get_lost_or_come_twice_make_one_history(scripts):
@@ -110,7 +130,7 @@ def test_frames_that_overlap_or_get_lost_or_come_twice_make_one_history(scripts)
     told = [tail(0, 0, 5), tail(1, 3, 8), tail(1, 3, 8), tail(3, 6, 12), tail(2, 5, 9), tail(4, 20, 24)]
     history = scripts.evaluate("told => told.reduce(mergeFrame, newHistory(told[0]))", told)
     points = history["lanes"][0]["curve"]
-    assert [p and p[0] for p in points] == [*range(12), *[None] * 8, *range(20, 24)]
+    assert [tokens for tokens, *_ in points] == [*range(12), *range(20, 24)]
     assert history["lanes"][0]["textFrom"] == 20
     assert [text for text, _ in history["lanes"][0]["text"]] == ["20", "21", "22", "23"]
 
@@ -168,3 +188,28 @@ def test_a_payload_carries_markup_without_becoming_any(scripts):
     assert "<" not in text
     assert json.loads(text)["lanes"][0]["text"]["pieces"][0][0] == MARKUP
     assert scripts.evaluate("text => JSON.parse(text).lanes[0].text.pieces[0][0]", text) == MARKUP
+
+
+def test_a_screen_reader_hears_the_run_at_most_every_ten_seconds_and_each_ending_at_once(scripts):
+    scripts.clock.install()
+    scripts.evaluate(
+        """frame => {
+            const note = document.createElement('p');
+            note.setAttribute('role', 'status');
+            document.body.append(note);
+            window.heard = [];
+            new MutationObserver(() => heard.push(note.textContent)).observe(note, {childList: true});
+            const history = mergeFrame(newHistory(frame), frame);
+            const shown = {history, latest: history, at: null, find: () => note};
+            const state = {...shown, endings: '', announced: -ANNOUNCE_EVERY};
+            window.tell = changes => { Object.assign(history.lanes[0], changes); announce(state); };
+        }""",
+        frame(),
+    )
+    for tenth in range(300):
+        scripts.evaluate("changes => tell(changes)", {"tokens": 300 + tenth})
+        scripts.clock.run_for(100)
+    heard = scripts.evaluate("heard")
+    assert 3 <= len(heard) <= 4
+    scripts.evaluate("changes => tell(changes)", {"status": "stopped", "reason": "user"})
+    assert scripts.evaluate("heard")[len(heard) :] == ["Dense cache: Stopped by you after 599 tokens, perplexity 4.0."]

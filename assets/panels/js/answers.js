@@ -1,7 +1,7 @@
 // The lane's own replies beside the reference replies; the newest unless the visitor pages back.
 
 function answerPane(root) {
-  const state = { root, shown: null, lane: null };
+  const state = { root, shown: null, lane: null, asks: true };
   root.addEventListener("click", (event) => {
     const step = Number(event.target.dataset.page);
     if (step) turnPage(state, step);
@@ -15,6 +15,7 @@ function answersOf(lane) {
 
 function turnPage(state, step) {
   const last = answersOf(state.lane).length - 1;
+  if (last < 0) return;
   const to = Math.min(last, Math.max(0, (state.shown ?? last) + step));
   state.shown = to === last ? null : to;
   drawAnswers(state, state.lane);
@@ -39,7 +40,8 @@ function drawAnswers(state, lane) {
   const at = Math.min(state.shown ?? items.length - 1, items.length - 1);
   const item = items[at];
   const find = (selector) => state.root.querySelector(selector);
-  setText(find(".sl-asked"), item ? fill(page.words.asked_at, { at: countText(item.at) }) : page.words.no_answers);
+  const unasked = page.words[state.asks ? "no_answers" : "no_prompts"];
+  setText(find(".sl-asked"), item ? fill(page.words.asked_at, { at: countText(item.at) }) : unasked);
   setText(find(".sl-prompt"), item ? item.prompt : "");
   find(".sl-prompt").title = item ? item.prompt : "";
   setText(find(".sl-own b"), laneName(lane));

@@ -13,8 +13,8 @@ function roundUp(value) {
   return unit * STEPS.find((step) => step * unit >= value * 0.999999);
 }
 
-function shownLanes(state) {
-  return state.history.lanes.filter((lane) => !state.hidden.has(lane.label));
+function shownLanes(state, history = state.history) {
+  return history.lanes.filter((lane) => !state.hidden.has(lane.label));
 }
 
 // The curve has a point every `stride` tokens; its end is where the lane is now.
@@ -35,8 +35,8 @@ function curveTrace(state, lane, column) {
   };
 }
 
-function processTrace(state) {
-  const points = thin(within(state.history.rss, state.zoom), 1, MOST_POINTS);
+function processTrace(state, history = state.history) {
+  const points = thin(within(history.rss, state.zoom), 1, MOST_POINTS);
   return {
     name: page.words.process_memory,
     x: points.map((point) => point[0]),
@@ -51,7 +51,10 @@ function processTrace(state) {
 function baseLayout(state, most) {
   const { look, history } = state;
   const { size } = look;
-  const axis = { gridcolor: look.line, linecolor: look.line, zeroline: false, fixedrange: true };
+  const axis = {
+    gridcolor: look.line, linecolor: look.line, zeroline: false, fixedrange: true,
+    tickangle: 0, ticklabeloverflow: "allow", // otherwise Plotly measures every label, every time
+  };
   return {
     autosize: true, uirevision: history.run, datarevision: `${history.run}/${history.seq}`,
     margin: { l: size.l, r: size.r, b: size.b, t: 14 }, showlegend: false, hovermode: "x unified",
@@ -67,22 +70,22 @@ function baseLayout(state, most) {
   };
 }
 
-function perplexityChart(state, traces, layout) {
-  const values = traces.flatMap((trace) => trace.y);
-  const top = Math.ceil(Math.log10(Math.max(10, ...values)));
+// A chart is drawn as high as the whole run is (`heights`), so that its axes stay put while the visitor looks back.
+function perplexityChart(state, traces, layout, heights) {
+  const top = Math.ceil(Math.log10(Math.max(10, ...heights)));
   const dtick = Math.ceil(top / 6);
   Object.assign(layout.yaxis, { type: "log", range: [0, top], dtick, tickformat: ",~s", exponentformat: "power" });
   return endsOf(traces, (value) => Math.log10(value) / top, perplexityText);
 }
 
 // The process stands on a scale of its own, in the middle of the chart: it is many times the caches.
-function memoryChart(state, traces, layout) {
+function memoryChart(state, traces, layout, heights) {
   const budget = (state.history.header?.kv_budget_bytes ?? 0) / 1e6;
   const megabytes = (value) => bytesText(value * 1e6);
-  const most = roundUp(1.08 * Math.max(0.1, budget, ...traces.flatMap((trace) => trace.y)));
+  const most = roundUp(1.08 * Math.max(0.1, budget, ...heights));
   const ends = endsOf(traces, (value) => value / most, megabytes);
   const rss = processTrace(state);
-  const mostRss = 2 * Math.max(1, ...rss.y);
+  const mostRss = 2 * Math.max(1, ...processTrace(state, state.latest).y);
   Object.assign(layout.yaxis, { range: [0, most], tickformat: ",~f", ticksuffix: " MB" });
   layout.yaxis2 = { overlaying: "y", side: "right", range: [0, mostRss], visible: false, fixedrange: true };
   layout.shapes.push(budgetLine(budget, state.look));
@@ -103,8 +106,8 @@ function budgetLabel(budget, text, look) {
   };
 }
 
-function timeChart(state, traces, layout) {
-  const most = roundUp(1.15 * Math.max(0.01, ...traces.flatMap((trace) => trace.y)));
+function timeChart(state, traces, layout, heights) {
+  const most = roundUp(1.15 * Math.max(0.01, ...heights));
   Object.assign(layout.yaxis, { range: [0, most], tickformat: ",.3~g", ticksuffix: " ms" });
   return endsOf(traces, (value) => value / most, (value) => `${decimalText(value, 2)} ms`);
 }
@@ -118,11 +121,13 @@ const CHARTS = { perplexity: perplexityChart, memory: memoryChart, time: timeCha
 
 function drawChart(state, name, plot) {
   const { size } = state.look;
-  const most = roundUp(Math.max(mostTokens(state.history), 1.5 * (state.history.header?.context ?? 1)));
-  const traces = shownLanes(state).map((lane) => curveTrace(state, lane, COLUMNS[name]));
+  const most = roundUp(Math.max(mostTokens(state.latest), 1.5 * (state.latest.header?.context ?? 1)));
+  const tracesOf = (history) => shownLanes(state, history).map((lane) => curveTrace(state, lane, COLUMNS[name]));
+  const traces = tracesOf(state.history);
+  const heights = tracesOf(state.latest).flatMap((trace) => trace.y);
   const layout = baseLayout(state, most);
   addEvents(state, layout, plot.wide - size.l - size.r);
-  const ends = CHARTS[name](state, traces, layout);
+  const ends = CHARTS[name](state, traces, layout, heights);
   layout.annotations.push(...endLabels(ends, plot.high - layout.margin.t - size.b, size));
   window.Plotly.react(plot, traces, layout, CONFIG);
   if (!plot.built) watchZoom(state, plot);
@@ -138,8 +143,8 @@ function watchZoom(state, plot) {
   });
 }
 
-// Charts are drawn in rounds, one chart per animation frame and a pause between two rounds, so that no update holds
-// the page for long. Charts out of sight wait until they are seen.
+// Charts are drawn in rounds, one chart per animation frame, in a task of its own, and a pause between two rounds, so
+// that no update holds the page for long. Charts out of sight wait until they are seen.
 function drawCharts(state) {
   if (!window.Plotly) return;
   state.find("[data-tool='unzoom']").hidden = state.zoom === null;
@@ -163,7 +168,7 @@ function isDrawn(plot) {
 function drawNext(state, [figure, ...others]) {
   if (figure) {
     drawChart(state, figure.dataset.chart, figure.querySelector(".sl-plot"));
-    requestAnimationFrame(() => drawNext(state, others));
+    requestAnimationFrame(() => setTimeout(() => drawNext(state, others)));
     return;
   }
   state.rested = performance.now();
@@ -173,6 +178,7 @@ function drawNext(state, [figure, ...others]) {
 
 // Plotly is large: it is fetched once the text has been painted.
 function fetchPlotly(ready) {
+  if (!page.plotly) return addEventListener("load", ready);
   const script = document.createElement("script");
   script.src = page.plotly;
   script.addEventListener("load", ready);

@@ -1,8 +1,9 @@
-// Start, pause, stop, restart; keys; theme; presentation. The settings themselves are Gradio components.
+// Start, pause, stop, restart of the visitor's own run; keys; theme; presentation. The settings themselves are Gradio components.
 
 function phase(state) {
+  if (state.loading) return "loading";
   if (state.starting) return "starting";
-  return state.history && !state.history.recorded ? state.history.state : "idle";
+  return state.told && !state.told.recorded ? state.told.state : "idle";
 }
 
 const MAIN_ACTIONS = { running: "pause", paused: "resume" };
@@ -10,27 +11,30 @@ const MAIN_ACTIONS = { running: "pause", paused: "resume" };
 function drawControls(state) {
   const now = phase(state);
   const live = now === "running" || now === "paused";
-  const action = MAIN_ACTIONS[now] ?? (now === "starting" ? "starting" : "start");
+  const coming = now === "starting" || now === "loading";
+  const action = MAIN_ACTIONS[now] ?? (coming ? "starting" : "start");
   const main = state.find("[data-do='main']");
   main.dataset.action = action;
-  main.disabled = now === "starting";
+  main.disabled = coming;
   setText(main.firstElementChild, page.words[action]);
-  state.find("[data-do='stop']").disabled = !live;
+  state.find("[data-tool='tour']").disabled = !state.history;
+  state.find("[data-do='stop']").disabled = !live && now !== "loading";
   state.find("[data-do='restart']").disabled = !live && now !== "finished";
 }
 
 // A run by the settings as they stand, or, with the name of a preset, by those that it sets.
 function startRun(state, preset = null) {
-  if (state.starting) return;
+  const text = state.starting || preset ? "" : ownText(state);
+  if (state.starting || text === null) return;
   state.starting = true;
   state.preset = preset;
   if (preset) state.trigger("preset", { name: preset });
-  else state.trigger("start");
+  else state.trigger("start", { text });
   state.draw();
 }
 
 async function control(state, action) {
-  await state.server.control({ run: state.history.run, action });
+  await state.server.control({ run: (state.loading ?? state.told).run, action });
 }
 
 function act(state, what) {
@@ -38,28 +42,56 @@ function act(state, what) {
   const live = now === "running" || now === "paused";
   if (what === "main" && MAIN_ACTIONS[now]) control(state, MAIN_ACTIONS[now]);
   else if (what === "main") startRun(state);
-  else if (what === "stop" && live) control(state, "stop");
+  else if (what === "stop" && (live || now === "loading")) control(state, "stop");
   else if (what === "restart" && (live || now === "finished")) startRun(state);
 }
 
-const KEYS = { " ": (state) => act(state, "main"), s: (state) => act(state, "stop"), r: (state) => act(state, "restart"),
-  f: togglePresentation, "?": (state) => state.find(".sl-dialog").showModal() };
-const TYPING = 'input,textarea,select,dialog,[contenteditable="true"],[role="slider"],[role="combobox"],[role="listbox"]';
-const PRESSING = "button,a,summary,[tabindex='0']"; // what the space bar itself presses or scrolls
+const KEYS = {
+  " ": (state) => act(state, "main"), s: (state) => act(state, "stop"), r: (state) => act(state, "restart"),
+  a: focusQuestion, p: togglePlay, arrowleft: (state) => turnPages(state, -1), arrowright: (state) => turnPages(state, 1),
+  f: togglePresentation, escape: (state) => present(state, false),
+  "?": (state) => state.find(".sl-dialog").showModal(),
+};
+const KEYS_ALONE = { ...KEYS, " ": togglePlay, a: null, s: null, r: null };
+const TYPING = 'input,textarea,select,dialog:modal,[contenteditable="true"],[role="slider"],[role="combobox"],[role="listbox"]';
+const PRESSING = "button,a,summary,[tabindex='0']"; // what the space bar and Enter themselves press or scroll
 
 function onKey(state, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPING)) return;
-  if (event.key === " " && event.target.closest(PRESSING)) return;
-  const action = KEYS[event.key.toLowerCase()];
+  if ((event.key === " " || event.key === "Enter") && event.target.closest(PRESSING)) return;
+  const key = event.key.toLowerCase();
+  const action = (state.tour && TOUR_KEYS[key]) ?? (state.alone ? KEYS_ALONE : KEYS)[key];
   if (!action) return;
   event.preventDefault();
   action(state);
 }
 
+function isPresenting() {
+  return document.body.classList.contains("sl-present");
+}
+
 function togglePresentation(state) {
-  const on = document.body.classList.toggle("sl-present");
+  present(state, !isPresenting());
+}
+
+// Large, and on the whole screen where the browser allows it: inside another page it may not.
+function present(state, on) {
+  if (on === isPresenting()) return;
+  document.body.classList.toggle("sl-present", on);
   state.find("[data-tool='present']").setAttribute("aria-pressed", String(on));
+  if (on) document.documentElement.requestFullscreen?.().catch(() => {});
+  else if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
   window.dispatchEvent(new Event("resize"));
+}
+
+function bindPresentation(state) {
+  document.addEventListener("fullscreenchange", () => {
+    if (!document.fullscreenElement) present(state, false);
+  });
+}
+
+function turnPages(state, step) {
+  for (const { answers } of state.lanes) turnPage(answers, step);
 }
 
 function toggleTheme(state) {
@@ -94,7 +126,7 @@ function presetChip(state, [name, preset]) {
 
 function listKeys(state) {
   const list = state.find(".sl-dialog dl");
-  for (const [key, words] of Object.entries(page.words.key_help)) {
+  for (const [key, words] of Object.entries(state.alone ? page.words.key_help_alone : page.words.key_help)) {
     const term = document.createElement("dt");
     const kbd = document.createElement("kbd");
     kbd.textContent = key;
@@ -122,6 +154,7 @@ function unzoom(state) {
 
 const TOOLS = {
   link: (state) => state.trigger("link"), theme: toggleTheme, present: togglePresentation, more: toggleMore, unzoom,
+  "present-time": toPresent, tour: openTour,
   keys: (state) => state.find(".sl-dialog").showModal(),
 };
 
@@ -136,9 +169,12 @@ function bindControls(state) {
   document.addEventListener("sl-link", (event) => copyLink(state, event.detail));
   document.addEventListener("sl-failed", () => {
     state.starting = false;
+    state.loading = null;
     state.draw();
   });
   state.find(".sl-presets .sl-chips").append(...Object.entries(page.words.presets).map((preset) => presetChip(state, preset)));
   bindLanguage(state);
+  bindPresentation(state);
+  bindTour(state);
   listKeys(state);
 }

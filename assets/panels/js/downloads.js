@@ -1,15 +1,10 @@
-// The run on show as files: its numbers as CSV and JSON, its charts as PNG and SVG.
+// The run on show as files: its curves as CSV, all of it as a recording (JSON) and as a page that replays it (HTML), its
+// charts as PNG and SVG.
 
 const CSV_COLUMNS = ["lane", "tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds"];
 
-function runJson(history) {
-  const { run, header, recorded, seconds, rss } = history;
-  const lanes = history.lanes.map(({ text, textFrom, ...lane }) => lane);
-  return JSON.stringify({ run, header, recorded, seconds, rss, lanes }, null, 1);
-}
-
 function runCsv(history) {
-  const rows = history.lanes.flatMap((lane) => lane.curve.filter(Boolean).map((point) => [lane.label, ...point]));
+  const rows = history.lanes.flatMap((lane) => lane.curve.map((point) => [lane.label, ...point]));
   return [CSV_COLUMNS, ...rows].map((row) => row.join(",")).join("\n") + "\n";
 }
 
@@ -35,10 +30,34 @@ async function saveCharts(state, format) {
   }
 }
 
-function save(state, format) {
-  const { history } = state;
-  if (!history) return;
-  if (format === "csv") download(runCsv(history), "text/csv", fileName(history, "csv"));
-  else if (format === "json") download(runJson(history), "application/json", fileName(history, "json"));
-  else if (window.Plotly) saveCharts(state, format);
+async function fetchText(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(answer.status);
+  return answer.text();
+}
+
+// Without "<" nothing in a run can be taken for markup, and no "</script" ends a script before its end.
+async function runPage(history) {
+  const [shell, plotly] = await Promise.all([page.shell.url, page.plotly].map(fetchText));
+  const [before, between, after] = shell.split(page.shell.place);
+  const run = recordingText(history).replaceAll("<", "\\u003c");
+  return [before, run, between, plotly.replaceAll("</script", "<\\/script"), after].join("");
+}
+
+const SAVED = {
+  csv: ["text/csv", runCsv],
+  json: ["application/json", recordingText],
+  html: ["text/html", runPage],
+};
+
+async function save(state, format) {
+  if (!state.latest) return;
+  if (!SAVED[format]) return window.Plotly && saveCharts(state, format);
+  const [type, write] = SAVED[format];
+  if (format !== "csv" && !(await complete(state))) return;
+  try {
+    download(await write(state.latest), type, fileName(state.latest, format));
+  } catch {
+    notify(state, page.words.not_fetched);
+  }
 }

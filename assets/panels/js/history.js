@@ -4,11 +4,20 @@
 const TEXT_KEPT = 1200;
 
 function newHistory(frame) {
-  return { run: frame.run, seq: -1, header: frame.header ?? null, recorded: frame.recorded, rss: [], lanes: [] };
+  const { run, header = null, recorded } = frame;
+  return { run, seq: -1, header, recorded, rss: [], counted: {}, lanes: [], past: newPast() };
 }
 
 function newLane() {
-  return { curve: [], textFrom: 0, text: [], answers: [] };
+  return { curve: [], counted: {}, textFrom: 0, text: [], answers: [] };
+}
+
+// Points that are new go to the end of a curve, which is shortened once it is long; `counted` counts those there were.
+function addPoints(owner, name, { from, points }, columns) {
+  const counted = owner.counted[name] ?? 0;
+  owner[name].push(...points.slice(Math.max(0, counted - from)));
+  owner.counted[name] = Math.max(counted, from + points.length);
+  owner[name] = shorten(owner[name], columns);
 }
 
 // Write `items` into `list` from absolute index `from` on; a gap stays empty and is skipped when drawn.
@@ -33,7 +42,7 @@ function mergeText(lane, from, pieces) {
 function mergeLane(lane, frame) {
   const { curve, text, answers, ...now } = frame;
   Object.assign(lane, now);
-  mergeTail(lane.curve, curve.from, curve.points);
+  addPoints(lane, "curve", curve, [COLUMNS.perplexity, COLUMNS.time]);
   mergeText(lane, text.from, text.pieces);
   mergeTail(lane.answers, answers.from, answers.items);
 }
@@ -45,7 +54,8 @@ function mergeFrame(history, frame) {
   history.seconds = frame.seconds;
   history.header = frame.header ?? history.header;
   frame.lanes.forEach((now, i) => mergeLane((history.lanes[i] ??= newLane()), now));
-  mergeTail(history.rss, frame.rss.from, frame.rss.points);
+  addPoints(history, "rss", frame.rss, [1]);
+  notePast(history.past, frame);
   return history;
 }
 

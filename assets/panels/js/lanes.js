@@ -5,7 +5,7 @@ function buildLane(lane) {
   card.dataset.kind = lane.kind;
   setText(card.querySelector("h2"), laneName(lane));
   setText(card.querySelector(".sl-policy"), lanePolicy(lane));
-  for (const [selector, word] of [[".sl-text", "text"], [".sl-answer", "answers"]]) {
+  for (const [selector, word] of [[".sl-text", "text"], [".sl-answers .sl-answer", "answers"], [".sl-said .sl-answer", "said"]]) {
     card.querySelector(selector).setAttribute("aria-label", `${laneName(lane)}: ${page.words[word]}`);
   }
   return {
@@ -37,7 +37,9 @@ function drawLane(view, lane, history) {
   setText(card.querySelector(".sl-verdict"), verdict(lane));
   drawStats(card, lane, history.header);
   drawStrip(view.strip, lane, Math.max(mostTokens(history), history.header?.context ?? 1));
+  drawShare(card, lane, history.recorded);
   drawText(view.text, lane);
+  view.answers.asks = !history.header || history.header.source.includes("prompts");
   drawAnswers(view.answers, lane);
 }
 
@@ -51,4 +53,5 @@ function drawLanes(state) {
     section.replaceChildren(...state.lanes.map((view) => view.card));
   }
   history.lanes.forEach((lane, i) => drawLane(state.lanes[i], lane, history));
+  for (const { text } of state.lanes) followText(text);
 }

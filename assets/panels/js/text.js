@@ -35,10 +35,22 @@ function explainToken(state, span) {
   });
 }
 
+// Control characters are shown by their pictures, and those that turn the direction of a text by their numbers:
+// they are part of what is read, and must not turn what stands after them.
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+function shownText(text) {
+  return text.replace(UNSEEN, (sign) => {
+    const code = sign.charCodeAt(0);
+    if (code < 32) return String.fromCharCode(0x2400 + code);
+    return `‹${code.toString(16).toUpperCase().padStart(4, "0")}›`;
+  });
+}
+
 function tokenSpan(piece, index) {
   const [text, nats] = piece;
   const span = document.createElement("span");
-  span.textContent = text;
+  span.textContent = shownText(text);
   span.dataset.index = index;
   if (nats !== null) span.dataset.nats = nats;
   const level = surpriseLevel(nats);
@@ -56,6 +68,10 @@ function drawText(state, lane) {
   }
   state.pane.append(fresh);
   if (state.follow) forgetLines(state);
+}
+
+// Measuring a pane lays the page out: that comes last, once all panes are written.
+function followText(state) {
   if (state.follow) state.pane.scrollTop = state.pane.scrollHeight;
 }
 

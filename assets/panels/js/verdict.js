@@ -11,7 +11,7 @@ function turningPoint(lane) {
 function perplexityAt(lane, token) {
   let found = null;
   for (const point of lane.curve) {
-    if (!point || point[1] === null) continue;
+    if (point[1] === null) continue;
     if (point[0] > token && found !== null) break;
     found = point[1];
   }

@@ -4,14 +4,17 @@ function fill(template, values) {
   return template.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
 }
 
+// A format is made once: making one takes a hundred times as long as using it.
+const FORMATS = [0, 1, 2].map((digits) => new Intl.NumberFormat(page.words.locale, {
+  minimumFractionDigits: digits, maximumFractionDigits: digits,
+}));
+
 function countText(number) {
-  return new Intl.NumberFormat(page.words.locale, { maximumFractionDigits: 0 }).format(number);
+  return FORMATS[0].format(number);
 }
 
 function decimalText(number, digits) {
-  return new Intl.NumberFormat(page.words.locale, {
-    minimumFractionDigits: digits, maximumFractionDigits: digits,
-  }).format(number);
+  return FORMATS[digits].format(number);
 }
 
 function perplexityText(value) {

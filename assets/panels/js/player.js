@@ -1,0 +1,174 @@
+// Looking back: any moment of the run on show, by hand or played. `state.latest` is that run, `state.at` the moment in
+// seconds, null for the present; a live run goes on meanwhile. A recording is fetched when it is first wanted.
+
+const PLAY_EVERY = 100; // ms between two moments
+const LONGEST_STEP = 1000; // ms: a page that was held up goes on from where it was
+const NOTICE_LASTS = 4000; // ms
+const OWN = ""; // the visitor's own run, among the names of recordings
+
+function clockText(seconds) {
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
+}
+
+function isGoingOn(history) {
+  return Boolean(history && !history.recorded && history.state !== "finished");
+}
+
+function isComplete(history) {
+  return !history.recorded || history.complete;
+}
+
+// ---------------------------------------------------------------- which run
+
+function show(state, history) {
+  Object.assign(state, { latest: history, at: null, playing: null, zoom: null });
+  state.draw();
+}
+
+async function chooseRun(state, name) {
+  const history = name === OWN ? state.told : await recordedRun(state, name);
+  if (history && history !== state.latest) show(state, history);
+}
+
+function recordedRun(state, name) {
+  if (!state.runs.has(name)) state.runs.set(name, fetchRun(state, name));
+  return state.runs.get(name);
+}
+
+// Nothing where it cannot be fetched: the page says so, and it can be tried again.
+async function fetchRun(state, name) {
+  try {
+    const answer = await fetch(page.recordings.find((known) => known.name === name).url);
+    if (!answer.ok) throw new Error(answer.status);
+    return Object.assign(historyOf(readRecording(await answer.json(), name)), { name });
+  } catch {
+    state.runs.delete(name);
+    notify(state, page.words.not_fetched);
+    return null;
+  }
+}
+
+// The page comes with the end of a recorded run; what happened before that is fetched.
+async function complete(state) {
+  const { latest } = state;
+  if (isComplete(latest)) return true;
+  const whole = await recordedRun(state, latest.name);
+  if (whole && state.latest === latest) state.latest = Object.assign(whole, { run: latest.run });
+  return Boolean(whole);
+}
+
+function notify(state, text) {
+  state.notice = text;
+  state.draw();
+  setTimeout(() => {
+    state.notice = "";
+    state.draw();
+  }, NOTICE_LASTS);
+}
+
+// ---------------------------------------------------------------- which moment
+
+async function seek(state, seconds) {
+  state.at = seconds >= state.latest.seconds ? null : seconds;
+  if (!(await complete(state))) state.at = null;
+  state.draw();
+}
+
+function toPresent(state) {
+  Object.assign(state, { at: null, playing: null });
+  state.draw();
+}
+
+async function togglePlay(state) {
+  if (state.playing) {
+    state.playing = null;
+    return state.draw();
+  }
+  if (!state.latest) await chooseRun(state, page.recordings[0]?.name ?? OWN);
+  if (!state.latest || !(await complete(state))) return;
+  state.at ??= 0;
+  state.playing = { shown: performance.now() };
+  playOn(state, state.playing);
+}
+
+function playOn(state, playing) {
+  if (state.playing !== playing) return;
+  const now = performance.now();
+  const seconds = (state.at ?? 0) + (state.speed * Math.min(now - playing.shown, LONGEST_STEP)) / 1000;
+  if (seconds >= state.latest.seconds) return toPresent(state);
+  state.at = seconds;
+  playing.shown = now;
+  state.draw();
+  setTimeout(() => playOn(state, playing), PLAY_EVERY);
+}
+
+// ---------------------------------------------------------------- how it looks
+
+// A button that says one thing or another is as wide as the longest.
+function say(button, word) {
+  for (const either of button.querySelectorAll("[data-word]")) either.classList.toggle("sl-off", either.dataset.word !== word);
+}
+
+function playWord(state) {
+  if (state.playing) return "pause";
+  if (!state.latest || state.latest.recorded) return "play_recorded";
+  return state.at === null ? "play_from_start" : "play_on";
+}
+
+function momentText(state, seconds) {
+  if (state.at === null && isGoingOn(state.latest)) return page.words.moment_now;
+  const tokens = countText(mostTokens(state.history));
+  return fill(page.words.moment_then, { seconds: countText(seconds), end: countText(state.latest.seconds), tokens });
+}
+
+function drawPlayer(state) {
+  const { latest, at } = state;
+  const play = state.find("[data-play]");
+  play.dataset.play = state.playing ? "on" : "off";
+  say(play, playWord(state));
+  const present = state.find("[data-tool='present-time']");
+  say(present, isGoingOn(latest) ? "to_live" : "to_end");
+  present.disabled = at === null;
+  drawRuns(state);
+  if (latest) drawMoment(state, at ?? latest.seconds, latest.seconds);
+}
+
+function drawMoment(state, seconds, end) {
+  const slider = state.find(".sl-moment");
+  slider.disabled = end === 0;
+  slider.max = end;
+  slider.value = seconds;
+  slider.style.setProperty("--share", end ? seconds / end : 1);
+  slider.setAttribute("aria-valuetext", momentText(state, seconds));
+  setText(state.find(".sl-clock"), `${clockText(seconds)} / ${clockText(end)}`);
+}
+
+function dateText(iso, style) {
+  return iso ? new Intl.DateTimeFormat(page.words.locale, { dateStyle: style }).format(new Date(iso)) : "";
+}
+
+function runTitle({ model, kinds, tokens, recorded_at }) {
+  const lanes = kinds.map((kind) => page.words.lane_names[kind] ?? kind).join(", ");
+  return fill(page.words.recording_title, { model, lanes, tokens: countText(tokens), date: dateText(recorded_at, "medium") });
+}
+
+function drawRuns(state) {
+  const box = state.find(".sl-runs");
+  const own = state.told && !state.told.recorded ? [[OWN, page.words.own_run]] : [];
+  if (box.options.length !== own.length + page.recordings.length) {
+    const known = page.recordings.map((recording) => [recording.name, runTitle(recording)]);
+    box.replaceChildren(...[...own, ...known].map(([name, title]) => new Option(title, name)));
+  }
+  box.value = state.latest?.name ?? OWN;
+}
+
+function bindPlayer(state) {
+  state.find("[data-play]").addEventListener("click", () => togglePlay(state));
+  state.find(".sl-moment").addEventListener("input", ({ target }) => seek(state, Number(target.value)));
+  state.find(".sl-speed").addEventListener("change", ({ target }) => (state.speed = Number(target.value)));
+  const runs = state.find(".sl-runs");
+  runs.hidden = page.recordings.length === 0;
+  runs.addEventListener("change", () => chooseRun(state, runs.value));
+}

@@ -1,0 +1,43 @@
+// Recordings, in the format that docs/recording-format.md describes: read into a history, and written from one.
+
+const LANE_NUMBERS = [
+  "tokens", "status", "reason", "message", "kv_bytes", "kv_allocated_bytes", "cache_tokens", "seconds",
+  "tokens_per_second", "ms_per_token", "perplexity", "perplexity_total",
+];
+
+// A recording as `recordOf` gives a run.
+function readRecording({ header, moments, rss, lanes }, run) {
+  return {
+    run, header, recorded: true, rss,
+    moments: moments.map(([seconds, state, rss_bytes]) => ({ seconds, state, rss_bytes })),
+    lanes: lanes.map((lane) => ({ ...lane, moments: lane.moments.map(numbersOf) })),
+  };
+}
+
+// Recordings keep nothing of what visitors asked.
+function numbersOf(row) {
+  return { ...Object.fromEntries(LANE_NUMBERS.map((name, i) => [name, row[i]])), said: null, told: [] };
+}
+
+// The whole of a recorded run, standing at its last moment.
+function historyOf(record) {
+  const frame = frameAt(record, record.moments.at(-1).seconds);
+  const history = mergeFrame(newHistory(frame), frame);
+  const lanes = record.lanes.map(({ moments, texts }) => ({ moments, texts, told: 0 }));
+  return Object.assign(history, { past: { moments: record.moments, lanes }, complete: true });
+}
+
+// A run as the text of a recording's file: what was said to its end, and nothing that only the page knows.
+function recordingText(history) {
+  const { header, moments, rss, lanes } = recordOf(history);
+  return JSON.stringify({
+    format: "streaming-comparison", version: 1, header,
+    moments: moments.map(({ seconds, state, rss_bytes }) => [seconds, state, rss_bytes]),
+    rss,
+    lanes: lanes.map((lane) => ({
+      ...lane,
+      moments: lane.moments.map((numbers) => LANE_NUMBERS.map((name) => numbers[name])),
+      answers: lane.answers.filter((answer) => answer.done),
+    })),
+  });
+}

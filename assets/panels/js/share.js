@@ -1,0 +1,26 @@
+// How much of the attention goes to the first tokens of the stream, one bar per layer. A lane that has evicted them has
+// nothing to show; a recording keeps none of it.
+
+function shareText(percent) {
+  return `${decimalText(percent, percent < 9.95 ? 1 : 0)} %`;
+}
+
+function shareWords(lane, recorded) {
+  const { words } = page;
+  if (lane.sink_share) return shareText((100 * lane.sink_share.layers.reduce((sum, one) => sum + one, 0)) / lane.sink_share.layers.length);
+  if (recorded) return words.share_unknown;
+  return lane.tokens > lane.cache_tokens && lane.cache_tokens > 0 && !lane.sinks ? words.share_evicted : words.share_none;
+}
+
+function drawShare(root, lane, recorded) {
+  const layers = lane.sink_share?.layers ?? [];
+  const bars = root.querySelector(".sl-share-bars");
+  while (bars.children.length < layers.length) bars.append(document.createElement("i"));
+  while (bars.children.length > layers.length) bars.lastElementChild.remove();
+  const told = layers.map((one, i) => fill(page.words.share_layer, { layer: countText(i + 1), share: shareText(100 * one) }));
+  layers.forEach((one, i) => bars.children[i].style.setProperty("--part", one));
+  bars.title = told.join("\n");
+  bars.setAttribute("aria-label", told.join(", "));
+  setText(root.querySelector(".sl-share-label"), fill(page.words.share_label, { tokens: countText(lane.sink_share?.tokens ?? (lane.sinks || 4)) }));
+  setText(root.querySelector(".sl-share-mean"), shareWords(lane, recorded));
+}
