@@ -124,8 +124,7 @@ class LaneFrame(TypedDict):
 
     `label` is its key, unique in a run. `tokens_per_second` is that of the last second, 0 at rest. `said` is about the
     latest question of a visitor; recordings keep none. `told` has some facts, the newest first.
-    `sink_share` is None before it was measured, without a cache, once the first tokens have been evicted, and
-    in a recorded run.
+    `sink_share` is None before it was measured, without a cache, and once the first tokens have been evicted.
     """
 
     label: str

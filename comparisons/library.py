@@ -46,6 +46,12 @@ def library(folder: Path) -> tuple[KeptRun, ...]:
         RecordingError: one of them is damaged, or of a newer version.
     """
     return tuple(
-        KeptRun(name=path.stem, recording=recordings.load(path), file=StaticFile(path, "application/json"))
+        KeptRun(name=path.stem, recording=recording, file=_file(path, recording))
         for path in sorted(folder.glob("*.json"))
+        for recording in [recordings.load(path)]
     )
+
+
+def _file(path: Path, recording: Recording) -> StaticFile:
+    """As it is written today: browsers know no older form."""
+    return StaticFile(path, "application/json", recordings.dumps(recording).encode())

@@ -125,6 +125,7 @@ class _LaneRecorder:
         self._every = 1
         self._moments: list[list[Any]] = []
         self._texts: list[dict[str, Any]] = []
+        self._shares: list[list[Any]] = []
         self._curve = _Curve()
         self._last: LaneFrame | None = None
 
@@ -132,6 +133,8 @@ class _LaneRecorder:
         self._last = frame
         self._moments.append([_short(name, frame[name]) for name in LANE_NUMBERS])
         self._texts.append({"seconds": round(seconds, 3), **frame["text"]})
+        share = frame["sink_share"] or {"tokens": 0, "layers": []}
+        self._shares.append([round(seconds, 3), share["tokens"], share["layers"]])
         self._curve.add(frame["curve"])
         self._add_answers(frame["answers"]["items"])
 
@@ -145,6 +148,7 @@ class _LaneRecorder:
     def keep(self, kept: list[int]) -> None:
         self._moments = [self._moments[i] for i in kept]
         self._texts = [self._texts[i] for i in kept]
+        self._shares = [self._shares[i] for i in kept]
 
     def recording(
         self, points: int, kept: list[int], told: list[int], text_tokens: int, answered: set[int]
@@ -161,6 +165,7 @@ class _LaneRecorder:
             texts=[{**text, "pieces": [[p, rounded(nat, 3)] for p, nat in text["pieces"]]} for text in texts],
             answers=[{**a, "seconds": round(a["seconds"], 3)} for turn, a in self.answers.items() if turn in answered],
             events=[{**event, "seconds": round(event["seconds"], 3)} for event in last["events"]],
+            shares=list(_changes([self._shares[i] for i in kept])),
         )
 
 
@@ -173,6 +178,15 @@ def _told_once(texts: list[dict[str, Any]], most: int) -> Iterator[dict[str, Any
         if first < end:
             yield {**text, "from": first, "pieces": text["pieces"][first - end :]}
         told = end
+
+
+def _changes(shares: list[list[Any]]) -> Iterator[list[Any]]:
+    """Those that say another thing than the one before; at first nothing is known."""
+    known: list[Any] = [0, []]
+    for share in shares:
+        if share[1:] != known:
+            yield share
+        known = share[1:]
 
 
 def _short(name: str, value: Any) -> Any:

@@ -10,7 +10,7 @@ import time
 import uuid
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -29,6 +29,7 @@ from comparisons.frames import (
     Reason,
     RssPoint,
     RunState,
+    SinkShareFrame,
     Status,
 )
 from comparisons.journal import TAIL_ANSWERS, TAIL_POINTS, TAIL_TOKENS
@@ -86,6 +87,7 @@ class LaneRecording:
     texts: list[dict[str, Any]]
     answers: list[Answer]
     events: list[Event]
+    shares: list[list[Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,6 +163,7 @@ def _recording(content: object) -> Recording:
         for column in (0, 4):
             schema.require(_ascending(point[column] for point in lane.curve), f"curve of {lane.label} (its order)")
         schema.require(_ascending(text["seconds"] for text in lane.texts), f"texts of {lane.label} (their order)")
+        schema.require(_ascending(share[0] for share in lane.shares), f"shares of {lane.label} (their order)")
     schema.require(_ascending(moment[0] for moment in content["moments"]), "moments (their order)")
     schema.require(_ascending(point[2] for point in content["rss"]), "rss (its order)")
     header = _BEFORE_SOURCES | content["header"]
@@ -244,7 +247,9 @@ _LANE = schema.record(
         "texts": schema.list_of(_TEXT),
         "answers": schema.list_of(_ANSWER),
         "events": schema.list_of(_EVENT),
-    }
+        "shares": schema.list_of(schema.row(schema.seconds, schema.whole, schema.list_of(schema.number))),
+    },
+    later=("shares",),
 )
 
 _FILE = schema.record(
@@ -347,7 +352,7 @@ class _Player:
             "answers": {"from": shown, "items": answers[shown:]},
             "said": None,
             "told": [],
-            "sink_share": None,
+            "sink_share": _share(lane, self._recording.moments[moment][0]),
             "events": [event for event in lane.events if event["seconds"] <= seconds],
         }
 
@@ -380,6 +385,13 @@ def _text(lane: LaneRecording, seconds: float) -> dict[str, Any]:
         start = earlier["from"]
     shown = pieces[-TAIL_TOKENS:]
     return {"from": start + len(pieces) - len(shown), "pieces": shown}
+
+
+def _share(lane: LaneRecording, seconds: float) -> SinkShareFrame | None:
+    """The last one that was known then."""
+    known = bisect_right(lane.shares, seconds, key=_first)
+    _, tokens, layers = lane.shares[known - 1] if known else (0.0, 0, [])
+    return {"tokens": tokens, "layers": layers} if layers else None
 
 
 def _first(row: list[Any]) -> float:

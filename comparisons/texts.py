@@ -205,6 +205,7 @@ class Texts:
     share_layer: str
     share_none: str
     share_evicted: str
+    share_uncached: str
     share_unknown: str
 
     def as_json(self) -> dict[str, object]:
@@ -530,7 +531,8 @@ ENGLISH = Texts(
     share_layer="layer {layer}: {share}",
     share_none="not measured yet",
     share_evicted="evicted: none to attend to",
-    share_unknown="measured in live runs",
+    share_uncached="no cache to attend to",
+    share_unknown="not recorded",
 )
 
 ITALIAN = Texts(
@@ -852,7 +854,8 @@ ITALIAN = Texts(
     share_layer="strato {layer}: {share}",
     share_none="non ancora misurata",
     share_evicted="espulsi: nulla da guardare",
-    share_unknown="misurata dal vivo",
+    share_uncached="nessuna cache da guardare",
+    share_unknown="non registrata",
 )
 
 TEXTS: Mapping[str, Texts] = MappingProxyType({text.language: text for text in (ENGLISH, ITALIAN)})

@@ -79,7 +79,7 @@ function present(state, on) {
   if (on === isPresenting()) return;
   document.body.classList.toggle("sl-present", on);
   state.find("[data-tool='present']").setAttribute("aria-pressed", String(on));
-  if (on) document.documentElement.requestFullscreen?.().catch(() => {});
+  if (on && document.fullscreenEnabled) document.documentElement.requestFullscreen().catch(() => {});
   else if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
   window.dispatchEvent(new Event("resize"));
 }

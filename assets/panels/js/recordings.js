@@ -10,13 +10,32 @@ function readRecording({ header, moments, rss, lanes }, run) {
   return {
     run, header, recorded: true, rss,
     moments: moments.map(([seconds, state, rss_bytes]) => ({ seconds, state, rss_bytes })),
-    lanes: lanes.map((lane) => ({ ...lane, moments: lane.moments.map(numbersOf) })),
+    lanes: lanes.map(({ shares, ...lane }) => ({
+      ...lane, moments: lane.moments.map((row, i) => numbersOf(row, shareAt(shares, moments[i][0]))),
+    })),
   };
 }
 
 // Recordings keep nothing of what visitors asked.
-function numbersOf(row) {
-  return { ...Object.fromEntries(LANE_NUMBERS.map((name, i) => [name, row[i]])), said: null, told: [] };
+function numbersOf(row, sink_share) {
+  return { ...Object.fromEntries(LANE_NUMBERS.map((name, i) => [name, row[i]])), said: null, told: [], sink_share };
+}
+
+// The last one that was known then.
+function shareAt(shares, seconds) {
+  const [, tokens, layers] = shares.findLast(([at]) => at <= seconds) ?? [0, 0, []];
+  return layers.length ? { tokens, layers } : null;
+}
+
+// Where it changes, as a recording has it; at first nothing is known.
+function sharesOf(numbers, moments) {
+  let known = null;
+  const changes = numbers.map(({ sink_share: share = null }, i) => {
+    const same = JSON.stringify(share) === JSON.stringify(known);
+    known = share;
+    return same ? null : [moments[i].seconds, share?.tokens ?? 0, share?.layers ?? []];
+  });
+  return changes.filter(Boolean);
 }
 
 // The whole of a recorded run, standing at its last moment.
@@ -38,6 +57,7 @@ function recordingText(history) {
       ...lane,
       moments: lane.moments.map((numbers) => LANE_NUMBERS.map((name) => numbers[name])),
       answers: lane.answers.filter((answer) => answer.done),
+      shares: sharesOf(lane.moments, moments),
     })),
   });
 }
