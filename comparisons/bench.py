@@ -129,10 +129,10 @@ def _step_against_the_bare_model(
 
     @torch.inference_mode()
     def bare() -> None:
-        plain.model(ids[None, : policy.budget], past_key_values=cache, use_cache=True)
+        plain.model(ids[None, : policy.budget], cache=cache, use_cache=True)
         begin = time.perf_counter()
         for token in ids[:steps].split(1):
-            plain.model(token[None], past_key_values=cache, use_cache=True)
+            plain.model(token[None], cache=cache, use_cache=True)
             cache.crop(-1)
         took.append((time.perf_counter() - begin) / steps)
         cache.reset()

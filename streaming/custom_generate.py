@@ -8,7 +8,7 @@ model.generate(**inputs, custom_generate=sink_generate, sinks=4, recent=1020, ma
 
 `generate()` prepares logits processors, stopping criteria and the streamer, and calls us in place of its own loop,
 which would count positions in the text. For a conversation, hand the cache of one turn to the next:
-`past_key_values=sink_cache(model, sinks=4, recent=1020)`, each time with all ids of the conversation so far.
+`cache=sink_cache(model, sinks=4, recent=1020)`, each time with all ids of the conversation so far.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DEFAULT_SINKS, DEFAULT_RECENT = 4, 1020  # the paper's setting
 
 
 def sink_cache(model: PreTrainedModel, *, sinks: int = DEFAULT_SINKS, recent: int = DEFAULT_RECENT) -> StreamCache:
-    """A cache to hand to several calls of `generate` as `past_key_values`."""
+    """A cache to hand to several calls of `generate` as `cache`."""
     with _prepared(model):
         return new_cache(model, SinkWindow(sinks=sinks, recent=recent))
 
@@ -65,7 +65,7 @@ def sink_generate(
         streamer: gets every new token.
         sinks: first tokens to keep (4 unless a cache is given).
         recent: latest tokens to keep (1020 unless a cache is given).
-        **model_kwargs: `past_key_values` may hold a cache made by `sink_cache`; `attention_mask` must hide nothing.
+        **model_kwargs: `cache` may hold a cache made by `sink_cache`; `attention_mask` must hide nothing.
 
     Returns:
         (B, n + new) ids, or a GenerateDecoderOnlyOutput where `return_dict_in_generate` asks for it.
@@ -77,7 +77,7 @@ def sink_generate(
     _refuse_unsupported(generation_config, synced_gpus, model_kwargs)
     streamer = streamer or _streamer_of_generate()
     with _prepared(model):
-        cache = _cache_for(model, model_kwargs.get("past_key_values"), sinks, recent)
+        cache = _cache_for(model, model_kwargs.get("cache"), sinks, recent)
         unread = input_ids[:, cache.tokens :]
         if not unread.shape[1]:
             raise SettingsError("The cache has read all of input_ids already: add the ids of the new turn to them.")
@@ -118,7 +118,7 @@ def _loop(
     if not config.return_dict_in_generate:
         return ids
     return GenerateDecoderOnlyOutput(
-        sequences=ids, scores=tuple(scores) or None, logits=tuple(logits) or None, past_key_values=cache
+        sequences=ids, scores=tuple(scores) or None, logits=tuple(logits) or None, cache=cache
     )
 
 
@@ -132,7 +132,7 @@ def _choose(scores: Tensor, config: GenerationConfig) -> Tensor:
 def _cache_for(model: PreTrainedModel, given: Any, sinks: int | None, recent: int | None) -> StreamCache:
     if not isinstance(given, StreamCache):  # generate() has prepared an empty one of its own, which we leave unused
         if given is not None and given.get_seq_length():
-            raise SettingsError("past_key_values must be a cache made by sink_cache(model, …), or be left out.")
+            raise SettingsError("cache must be one made by sink_cache(model, …), or be left out.")
         chosen = {
             "sinks": DEFAULT_SINKS if sinks is None else sinks,
             "recent": DEFAULT_RECENT if recent is None else recent,

@@ -264,6 +264,10 @@ class Stream:
         """Bytes of the tensors that hold them, spare room included."""
         raise NotImplementedError
 
+    def allocated_after(self, count: int) -> int:
+        """What `allocated_nbytes` will be once `count` more tokens were read; 0 before the first."""
+        raise NotImplementedError
+
     @property
     def bytes_per_token(self) -> int:
         """Bytes of one token's keys and values; 0 where nothing is cached, or nothing was read yet."""
@@ -363,6 +367,9 @@ class _CachedStream(Stream):
     def allocated_nbytes(self) -> int:
         return self._cache.allocated_nbytes
 
+    def allocated_after(self, count: int) -> int:
+        return self._cache.allocated_after(count)
+
     @property
     def bytes_per_token(self) -> int:
         return self._cache.bytes_per_token
@@ -415,6 +422,9 @@ class _RecomputeStream(Stream):
     def allocated_nbytes(self) -> int:
         return 0
 
+    def allocated_after(self, count: int) -> int:
+        return 0
+
     @property
     def bytes_per_token(self) -> int:
         return 0
@@ -440,7 +450,7 @@ def forward(
     plan = families.plan(model, cache, ids.shape[1], share)
     more = {"logits_to_keep": 1} if last_only else {}
     with attention.reading(plan):
-        out = model(input_ids=ids, past_key_values=cache, use_cache=True, **plan.inputs, **more)
+        out = model(input_ids=ids, cache=cache, use_cache=True, **plan.inputs, **more)
     if plan.share is not None and out.attentions:
         attention.note_attentions(plan, out.attentions)
     return out

@@ -166,7 +166,7 @@ def _read(
             layer.attended, layer.query_id = kept, query_id
             layer.places = [p - positions[-1] + query_id for p in positions]
         inputs = {**_inputs(model, query_id), **more}
-        yield kept, model(torch.tensor([[token]]), past_key_values=cache, use_cache=True, **inputs)
+        yield kept, model(torch.tensor([[token]]), cache=cache, use_cache=True, **inputs)
 
 
 def _inputs(model: PreTrainedModel, query_id: int) -> dict:

@@ -53,7 +53,7 @@ def held_bytes(config: PreTrainedConfig, tokens: int) -> int:
     config.num_hidden_layers, config.vocab_size = 1, 8
     with torch.device("meta"):
         model = MODELS[config.model_type](config).half()
-        cache = model(torch.zeros(1, tokens, dtype=torch.long), use_cache=True).past_key_values
+        cache = model(torch.zeros(1, tokens, dtype=torch.long), use_cache=True).cache
     tensors = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
     return layers * sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 

@@ -76,7 +76,7 @@ def test_several_turns_on_one_cache_are_one_long_stream() -> None:
     cache, ids = sink_cache(model, sinks=4, recent=12), tiny.ids(20)[None]
     stream = open_stream(loaded, Policy(kind="sinks", sinks=4, recent=12))
     for turn in range(3):
-        before, ids = ids, generate(model, ids, past_key_values=cache, max_new_tokens=7)
+        before, ids = ids, generate(model, ids, cache=cache, max_new_tokens=7)
         stream.read(before[0, stream.tokens :])
         assert ids[0, -7:].tolist() == list(decode(stream.fork(), sampling=Sampling(), max_tokens=7))
         ids = torch.cat([ids, tiny.ids(9, seed=turn + 1)[None]], dim=1)
@@ -157,7 +157,7 @@ def test_scores_and_the_cache_come_back_when_asked_for() -> None:
     out = generate(stock("llama"), tiny.ids(30), sinks=4, recent=8, **asked)
     assert [int(s.argmax()) for s in out.scores] == out.sequences[0, 30:].tolist()
     assert len(out.logits) == 8
-    assert out.past_key_values.get_seq_length() == 12
+    assert out.cache.get_seq_length() == 12
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ def test_a_family_that_cannot_stream_is_refused() -> None:
 
 def test_a_cache_of_another_kind_is_refused() -> None:
     model = stock("llama")
-    cache = model(tiny.ids(4)[None], use_cache=True).past_key_values
+    cache = model(tiny.ids(4)[None], use_cache=True).cache
     with pytest.raises(SettingsError, match="sink_cache"):
-        generate(model, tiny.ids(6), past_key_values=cache)
+        generate(model, tiny.ids(6), cache=cache)
 
 
 def test_a_text_streamer_in_another_thread_does_not_hang() -> None:
