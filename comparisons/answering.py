@@ -38,6 +38,11 @@ class Answer:
         """What was said, up to the end of its line."""
         return self._said.partition("\n")[0].strip()
 
+    @property
+    def allocated_nbytes(self) -> int:
+        """Bytes of the fork's keys and values, spare room included."""
+        return self._fork.allocated_nbytes
+
     def step(self, most: int = 1) -> bool:
         """Read up to `most` tokens of what comes first, then say one token at a time; True when it is complete."""
         if self._unread:
@@ -80,6 +85,11 @@ class Reply:
             "message": "",
         }
         self._answer: Answer | None = None
+
+    @property
+    def allocated_nbytes(self) -> int:
+        """See `Answer.allocated_nbytes`; 0 where nothing was begun."""
+        return 0 if self._answer is None else self._answer.allocated_nbytes
 
     def begin(self, answer: Answer) -> None:
         """Say this, step by step."""

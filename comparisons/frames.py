@@ -35,12 +35,13 @@ __all__ = [
     "TextTail",
     "Told",
     "Unanswered",
+    "Waiting",
 ]
 
 FRAME_VERSION = 1
 
 Status = Literal["waiting", "reading", "answering", "paused", "stopped", "failed"]
-Reason = Literal["kv-budget", "tokens", "seconds", "user", "end-of-text", "error"]
+Reason = Literal["kv-budget", "tokens", "seconds", "user", "end-of-text", "memory", "turn", "idle", "restart", "error"]
 Unanswered = Literal["kv-budget", "ended", "error"]
 RunState = Literal["running", "paused", "finished"]
 EventKind = Literal["training-length", "first-eviction", "kv-budget", "stopped", "failed"]
@@ -203,3 +204,16 @@ class Loading(TypedDict):
     stage: LoadingStage
     done_bytes: int
     total_bytes: int | None
+
+
+class Waiting(TypedDict):
+    """What stands in for frames while a visitor waits for a place.
+
+    `run` can be stopped like a run. `place` counts from 1, and is 0 in the last of these where the wait was given up.
+    `wait_seconds` is rough: how long runs took lately, and how long they may take while others wait.
+    """
+
+    run: str
+    state: Literal["queued"]
+    place: int
+    wait_seconds: float

@@ -11,6 +11,9 @@ answered depends on the turn's index alone, so that all lanes answer the same on
 A visitor's question is answered in the same way, on a fork of the stream as it is when the lane takes the question
 up: between two steps, by `reply`. A lane that has ended has freed its cache; it answers nothing, and says so. A dense
 lane at the end of its memory budget has no room for a question either, and an answer ends where the budget does.
+
+Lanes of many runs may share one `KvMemory`. A lane holds its bytes of it before it allocates them, forks included;
+where there are none left it ends, with the reason "memory".
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from comparisons.feeds import Feed, Segment
 from comparisons.frames import LaneFrame, SinkShareFrame, Unanswered
 from comparisons.journal import Journal, KvUse
 from comparisons.limits import Range, check_limits, limited
+from comparisons.memory import KvMemory
 from comparisons.prompts import Tells, Turn
 from streaming.errors import SettingsError, StreamError
 from streaming.models import LoadedModel
@@ -38,6 +42,9 @@ __all__ = ["Lane", "LaneSettings"]
 MIB = 2**20
 
 _ANSWERS_BEFORE_GAPS_GROW = 16
+
+_SPARE_TOKENS = 16
+"""A cache's tensors have room for about so many tokens more than it holds, and for a fourth of them."""
 
 _END = object()
 
@@ -99,6 +106,7 @@ class Lane:
         feed: Feed,
         settings: LaneSettings,
         clock: Callable[[], float],
+        memory: KvMemory | None = None,
     ) -> None:
         """Take the parts; nothing is opened or read yet.
 
@@ -108,6 +116,7 @@ class Lane:
             feed: the text; the lane iterates it by itself.
             settings: budgets and measurements.
             clock: running seconds of the run, pauses not counted.
+            memory: what this lane shares with others; by default there is no limit but its own budget.
         """
         self.label = policy.label
         self.journal = Journal(
@@ -120,6 +129,7 @@ class Lane:
         )
         self._loaded, self._policy, self._settings = loaded, policy, settings
         self._source = _Source(iter(feed), self._answers)
+        self._share = (memory or KvMemory()).share()
         self._stream: Stream | None = None
         self._answer: Answer | None = None
         self._inbox = Inbox()
@@ -149,6 +159,7 @@ class Lane:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+        self._share.free()
 
     @property
     def ended(self) -> bool:
@@ -215,7 +226,11 @@ class Lane:
         self._check_budgets()
         if self.ended:
             return 0
-        cut = self._source.take(min(most, self._settings.chunk, self._room()))
+        most = min(most, self._settings.chunk, self._room())
+        if not self._holds(self._needs(most)):
+            self.journal.end("stopped", "memory")
+            return 0
+        cut = self._source.take(most)
         if not cut.ids:
             self._wait_or_end()
             return 0
@@ -226,9 +241,27 @@ class Lane:
             self.journal.add_told({"at": first + place, "question": told.question, "answer": told.answer})
         self._check_budgets()
         if cut.asks is not None and not self.ended:
-            self._answer = Answer(self._loaded, self._stream, self._kv_room(self._settings.answer_tokens))
-            self.journal.begin_answer(cut.asks)
+            self._begin_answer(cut.asks)
         return len(cut.ids)
+
+    def _begin_answer(self, turn: Turn) -> None:
+        if not self._holds(self._stream.allocated_nbytes, fork_tokens=self._settings.answer_tokens):
+            self.journal.end("stopped", "memory")
+            return
+        self._answer = Answer(self._loaded, self._stream, self._kv_room(self._settings.answer_tokens))
+        self.journal.begin_answer(turn)
+
+    def _needs(self, count: int) -> int:
+        """Bytes of the stream's own tensors once so many more tokens were read."""
+        if self.journal.tokens:
+            return self._stream.allocated_after(count)
+        return self.bytes_per_token * (_SPARE_TOKENS + 5 * (self._policy.budget or count) // 4)
+
+    def _holds(self, stream_bytes: int, *, fork_tokens: int = 0) -> bool:
+        """Whether the shared memory has so much for the stream, its forks, and one more that reads so many tokens."""
+        forks = sum(one.allocated_nbytes for one in (self._answer, self._reply) if one is not None)
+        more = self._stream.allocated_after(fork_tokens) if fork_tokens else 0
+        return self._share.hold(stream_bytes + forks + more)
 
     def _wait_or_end(self) -> None:
         if self._source.ended:
@@ -298,7 +331,8 @@ class Lane:
         self._reply = Reply(question, self.journal.tokens)
         ids = (*self._before(question), *question.ids)
         most = self._kv_room(len(ids) + self._settings.answer_tokens) - len(ids)
-        if most > 0:
+        longest = len(ids) + self._settings.answer_tokens
+        if most > 0 and self._holds(self._stream.allocated_nbytes, fork_tokens=longest):
             self._reply.begin(Answer(self._loaded, self._stream, most, after=ids))
         else:
             self._reply.end("kv-budget")

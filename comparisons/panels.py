@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from comparisons.forms import Form
-from comparisons.frames import AnswerTail, Frame, Loading
+from comparisons.frames import AnswerTail, Frame, Loading, Waiting
 from comparisons.readings import MOST_CHARACTERS, MOST_FILE_BYTES
 from comparisons.scripts import asset, escaped
 from comparisons.scripts import script as scripts
@@ -29,7 +29,7 @@ _SELDOM = ("said", "sink_share", "told")
 """Parts of a lane that stay as they are for many frames; they are told again when they change."""
 
 
-def payload(frame: Frame | Loading, told: Frame | None = None) -> str:
+def payload(frame: Frame | Loading | Waiting, told: Frame | None = None) -> str:
     """A frame as the one JSON string that the panel gets; "<" is escaped, so nobody can take it for markup.
 
     Args:
@@ -39,11 +39,11 @@ def payload(frame: Frame | Loading, told: Frame | None = None) -> str:
     return escaped(frame if told is None else _news(frame, told))
 
 
-def payloads(frames: Iterable[Frame | Loading]) -> Iterator[str]:
+def payloads(frames: Iterable[Frame | Loading | Waiting]) -> Iterator[str]:
     """A run's payloads. Each tells again what the frame before told, so that losing one loses nothing."""
     earlier: deque[Frame] = deque(maxlen=2)
     for frame in frames:
-        if frame["state"] == "loading":
+        if frame["state"] in ("loading", "queued"):
             yield payload(frame)
             continue
         yield payload(frame, earlier[0] if len(earlier) == 2 else None)

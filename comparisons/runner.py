@@ -31,10 +31,11 @@ import transformers
 
 from comparisons.asking import Question, as_line
 from comparisons.feeds import Encoder, Feed, PromptFeed, Source
-from comparisons.frames import FRAME_VERSION, Frame, Header, RssPoint, RssTail, RunState
+from comparisons.frames import FRAME_VERSION, Frame, Header, Reason, RssPoint, RssTail, RunState
 from comparisons.journal import TAIL_POINTS
 from comparisons.lanes import Lane, LaneSettings
 from comparisons.limits import Range, limited
+from comparisons.memory import KvMemory
 from comparisons.metrics import process_rss_bytes
 from comparisons.prompts import as_prompt
 from streaming.errors import SettingsError, StreamError, StreamingError
@@ -114,6 +115,7 @@ class Run:
         feed: Feed | None = None,
         *,
         source: Source | None = None,
+        memory: KvMemory | None = None,
     ) -> None:
         """Take the parts; nothing runs yet.
 
@@ -122,6 +124,7 @@ class Run:
             settings: lanes, budgets, pace.
             feed: what to read; by default the prompt stream of the settings' seed.
             source: what the feed is called in the header.
+            memory: for keys and values, shared with other runs; without it there is no limit but each lane's budget.
         """
         self.id = uuid.uuid4().hex[:12]
         self.settings = settings
@@ -131,13 +134,14 @@ class Run:
         self._clock = _RunClock()
         if feed is None:
             feed = PromptFeed(loaded.tokenizer, loaded.start_token, seed=settings.seed)
-        self._lanes = [Lane(loaded, policy, feed, settings, self._clock.seconds) for policy in settings.lanes]
+        self._lanes = [Lane(loaded, policy, feed, settings, self._clock.seconds, memory) for policy in settings.lanes]
         self._threads: list[threading.Thread] = []
         self._encode = Encoder(loaded.tokenizer)
         self._asking = threading.Lock()
         self._questions = 0
         self._going = threading.Event()
         self._stopping = threading.Event()
+        self._why: Reason = "user"
         self._ended = threading.Event()
         self._started_at: datetime | None = None
         self._told = False
@@ -226,8 +230,10 @@ class Run:
     def _at_work(self) -> bool:
         return self._started_at is not None and not self._stopping.is_set() and not self._ended.is_set()
 
-    def stop(self) -> None:
-        """Ask all lanes to stop. They do within a fraction of a second; the last frame tells of it."""
+    def stop(self, why: Reason = "user") -> None:
+        """Ask all lanes to stop. They do within a fraction of a second; the last frame tells of it, and why."""
+        if not self._stopping.is_set():
+            self._why = why
         self._stopping.set()
         self._going.set()
 
@@ -284,7 +290,7 @@ class Run:
         pacer = _Pacer(self._clock)
         while not lane.ended:
             if self._stopping.is_set():
-                lane.journal.end("stopped", "user")
+                lane.journal.end("stopped", self._why)
             elif self._clock.seconds() >= self.settings.max_seconds:
                 lane.journal.end("stopped", "seconds")
             elif lane.asked and not (self._going.is_set() and pacer.overdue):

@@ -17,7 +17,7 @@ SCRIPTS = (
     *("words", "look", "history", "past", "recordings", "thin", "verdict"),
     *("text", "answers", "strip", "share", "lanes"),
     *("marks", "charts", "chips", "downloads", "costs", "questions"),
-    *("tour", "ask", "own", "loading", "controls", "player", "panel"),
+    *("tour", "ask", "own", "loading", "queue", "controls", "player", "panel"),
 )
 HOSTS = ("gradio", "alone")
 """What the panel can stand in; a script each, which comes last and mounts it."""

@@ -1,27 +1,40 @@
 """The runs that visitors have going, by id: begun, steered and cleaned up.
 
-A run whose model is not there yet waits for it first, and tells how far the load has come.
+A visitor waits for a place first, and is told which in the queue; a run whose model is not there yet waits for that,
+and tells how far the load has come. What happens is logged, without anything that a visitor wrote.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import wait
 from typing import Any
 
-from comparisons.frames import Frame, Loading, LoadingStage
+from comparisons.frames import Frame, Loading, LoadingStage, Reason, Waiting
+from comparisons.memory import KvMemory
+from comparisons.places import Place, Places
 from comparisons.readings import Reading
 from comparisons.runner import Run, RunSettings
 from comparisons.shelf import Copy, Shelf
-from streaming.errors import StreamError, StreamingError
+from streaming.errors import ServerBusy, StreamError, StreamingError
 from streaming.models import LoadedModel, Progress
 
 __all__ = ["Sessions"]
 
+_LOG = logging.getLogger(__name__)
+
 _TELL_SECONDS = 0.2
 """How often a visitor hears of a load; how soon it notices that it was left."""
+
+_QUEUE_SECONDS = 0.5
+"""How often a visitor hears of the queue."""
+
+_LEAST_KV_BYTES = 2**20
+"""A run begins with no less memory than this, where its budget is not smaller."""
 
 _NOTHING_YET = Progress(stage="waiting", done_bytes=0, total_bytes=None)
 
@@ -29,16 +42,37 @@ _NOTHING_YET = Progress(stage="waiting", done_bytes=0, total_bytes=None)
 class Sessions:
     """One server's runs. Whoever knows the id of a run, which only its own visitor gets, may steer it."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
-        """Every run reads with this model, unless its visitor asks for another."""
+    def __init__(self, loaded: LoadedModel, *, places: Places | None = None, memory: KvMemory | None = None) -> None:
+        """No runs yet.
+
+        Args:
+            loaded: what every run reads with, unless its visitor asks for another.
+            places: how many may run, and wait.
+            memory: what the runs share for keys and values; by default without a limit.
+        """
+        self.places, self.memory = places or Places(), memory or KvMemory()
         self._shelf = Shelf(loaded)
         self._lock = threading.Lock()
-        self._runs: dict[str, Run | _Wait] = {}
+        self._runs: dict[str, Run | _Wait | _Queued] = {}
         self._visitors: dict[str, str] = {}
+        self._closing = False
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server is about to end."""
+        return self._closing
+
+    def close(self) -> None:
+        """End every run and every wait, in words, and let nobody in any more; returns at once."""
+        self._closing = True
+        with self._lock:
+            runs = list(self._runs.values())
+        for run in runs:
+            run.stop("restart")
 
     def frames(
         self, visitor: str, settings: RunSettings, *, model: str = "", reading: Reading | None = None
-    ) -> Iterator[Frame | Loading]:
+    ) -> Iterator[Frame | Loading | Waiting]:
         """Run until it ends or the caller closes this generator; a visitor's earlier run makes way.
 
         Args:
@@ -49,19 +83,60 @@ class Sessions:
 
         Raises:
             StreamingError: there is no such model here, or it cannot be used.
+            ServerBusy: there is no room for one more, or the server is about to end.
         """
-        reading = reading or Reading()
+        self._check_open()
+        place = self.places.enter(visitor)
+        try:
+            queued = _Queued(place)
+            yield from self._admitted(visitor, queued)
+            self._check_open()
+            if place.held and not queued.stopped:
+                self._check_memory(settings)
+                yield from self._placed(visitor, place, settings, model, reading or Reading())
+        finally:
+            place.leave()
+
+    def _placed(
+        self, visitor: str, place: Place, settings: RunSettings, model: str, reading: Reading
+    ) -> Iterator[Frame | Loading]:
         with self._shelf.borrow(model) as copy:
             waiting = _Wait(copy)
             yield from self._admitted(visitor, waiting)
+            self._check_open()
             if waiting.stopped:
                 return
             loaded = copy.loaded.result()
             feed = reading.feed(loaded, seed=settings.seed)
-            with Run(loaded, settings, feed, source=reading.source) as run:
-                yield from self._admitted(visitor, run)
+            with Run(loaded, settings, feed, source=reading.source, memory=self.memory) as run:
+                yield from self._in_turn(place, run, self._admitted(visitor, run))
 
-    def _admitted(self, visitor: str, run: Run | _Wait) -> Iterator[Frame | Loading]:
+    def _in_turn(self, place: Place, run: Run, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The run's frames, until it has had its turn."""
+        began, last = time.monotonic(), None
+        _LOG.info("run begins", extra={"run": run.id, "lanes": len(run.settings.lanes), "source": run.source.name})
+        try:
+            for last in frames:
+                why = place.overdue(paused=last["state"] == "paused")
+                if why is not None:
+                    run.stop(why)
+                yield last
+        finally:
+            frames.close()
+            _LOG.info("run ends", extra={"run": run.id, "seconds": round(time.monotonic() - began, 1), **_ending(last)})
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise ServerBusy("The server is restarting: reload the page in a minute; the settings stay.")
+
+    def _check_memory(self, settings: RunSettings) -> None:
+        limit = self.memory.limit_bytes
+        if limit is not None and limit - self.memory.held_bytes < min(settings.kv_budget_bytes, _LEAST_KV_BYTES):
+            raise ServerBusy(
+                "The memory that all runs on this server share is used up: try again when others have ended."
+            )
+
+    def _admitted(self, visitor: str, run: Run | _Wait | _Queued) -> Iterator[Frame | Loading | Waiting]:
         self._admit(visitor, run)
         try:
             yield from run.frames()
@@ -85,15 +160,17 @@ class Sessions:
             act()
         return act is not None
 
-    def _admit(self, visitor: str, run: Run | _Wait) -> None:
+    def _admit(self, visitor: str, run: Run | _Wait | _Queued) -> None:
         with self._lock:
             earlier = self._runs.get(self._visitors.get(visitor, ""))
             self._runs[run.id] = run
             self._visitors[visitor] = run.id
         if earlier is not None:
             earlier.stop()
+        if self._closing:  # one that came in while the others were told
+            run.stop("restart")
 
-    def _dismiss(self, visitor: str, run: Run | _Wait) -> None:
+    def _dismiss(self, visitor: str, run: Run | _Wait | _Queued) -> None:
         with self._lock:
             self._runs.pop(run.id, None)
             if self._visitors.get(visitor) == run.id:
@@ -107,12 +184,23 @@ def _ask(run: Run, text: object) -> dict[str, Any]:
         return {"refused": str(error)}
 
 
-class _Wait:
-    """A run before its run: it waits for a model, tells of it, and can be stopped."""
+def _ending(frame: Frame | None) -> dict[str, object]:
+    """How a run ended, for the log: numbers and fixed words."""
+    if frame is None:
+        return {"state": "never told"}
+    lanes = frame["lanes"]
+    return {
+        "state": frame["state"],
+        "tokens": [lane["tokens"] for lane in lanes],
+        "reasons": [lane["reason"] or "left" for lane in lanes],
+    }
 
-    def __init__(self, copy: Copy) -> None:
+
+class _Before:
+    """What stands in for a run before it begins: it can be stopped, and nothing else."""
+
+    def __init__(self) -> None:
         self.id = uuid.uuid4().hex[:12]
-        self._copy = copy
         self._stopping = threading.Event()
 
     @property
@@ -120,19 +208,49 @@ class _Wait:
         """Whether the visitor no longer waits."""
         return self._stopping.is_set()
 
-    def stop(self) -> None:
-        """End the wait; a load that nobody else waits for ends with it."""
+    def stop(self, why: Reason = "user") -> None:
+        """End the wait."""
         self._stopping.set()
 
     def pause(self) -> None:
-        """A load does not pause."""
+        """A wait does not pause."""
 
     def resume(self) -> None:
         """See `pause`."""
 
     def ask(self, text: object) -> int:
         """There is nobody to answer yet."""
-        raise StreamError("The model is still being loaded: ask once the run has begun.")
+        raise StreamError("There is nobody to answer yet: ask once the run has begun.")
+
+
+class _Queued(_Before):
+    """A visitor in the queue."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+
+    def frames(self) -> Iterator[Waiting]:
+        """Nothing where there is room at once, otherwise the place in the queue, until it is held or was left."""
+        number = self._place.number
+        while number and not self.stopped:
+            yield self._told(number)
+            self._place.wait(_QUEUE_SECONDS)
+            number = self._place.number
+        if self.stopped or not self._place.held:
+            yield self._told(0)
+
+    def _told(self, number: int) -> Waiting:
+        seconds = round(self._place.wait_seconds, 1) if number else 0.0
+        return {"run": self.id, "state": "queued", "place": number, "wait_seconds": seconds}
+
+
+class _Wait(_Before):
+    """A run before its run: it waits for a model, and tells of it. A load that nobody else waits for ends with it."""
+
+    def __init__(self, copy: Copy) -> None:
+        super().__init__()
+        self._copy = copy
 
     def frames(self) -> Iterator[Loading]:
         """Nothing where the model is there already, otherwise how far it has come, until it has or was left."""

@@ -20,6 +20,10 @@ REASONS = {
     "seconds": "end of the run's time",
     "user": "stopped by you",
     "end-of-text": "read the whole text",
+    "memory": "shared memory used up",
+    "turn": "others waited",
+    "idle": "paused too long",
+    "restart": "server restarting",
 }
 """Why a lane ended, in words."""
 

@@ -15,7 +15,7 @@ __all__ = ["ENGLISH", "ITALIAN", "TEXTS", "Preset", "Question", "Texts", "TourSt
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preset:
-    """A preset's name, and what to watch in it; no outcome is promised, it is there to be seen."""
+    """A preset's name, and what to watch in it; what comes of it with another model is there to be seen."""
 
     name: str
     watch: str
@@ -43,6 +43,7 @@ class Texts:
 
     language: str
     locale: str
+    separators: str
     other_language: str
     other_name: str
     other_path: str
@@ -135,6 +136,7 @@ class Texts:
     questions_title: str
     questions: tuple[Question, ...]
 
+    space_key: str
     key_help: Mapping[str, str]
 
     player: str
@@ -150,6 +152,7 @@ class Texts:
     run_on_show: str
     own_run: str
     recording_title: str
+    watch_recorded: str
     looking_back: str
     source_start: str
     not_fetched: str
@@ -194,6 +197,11 @@ class Texts:
     window_beyond: str
     loading: str
     loading_stages: Mapping[str, str]
+    queued: str
+    queued_place: str
+    queued_soon: str
+    queued_minutes: str
+    hidden_pause: str
 
     costs_title: str
     costs_note: str
@@ -216,6 +224,7 @@ class Texts:
 ENGLISH = Texts(
     language="en",
     locale="en-GB",
+    separators=".,",
     other_language="it",
     other_name="Italiano",
     other_path="it",
@@ -230,7 +239,7 @@ ENGLISH = Texts(
     close="Close",
     transport="Run",
     start="Start",
-    starting="Starting",
+    starting="Starting…",
     pause="Pause",
     resume="Resume",
     stop="Stop",
@@ -254,11 +263,11 @@ ENGLISH = Texts(
     presets_label="Try",
     presets={
         "collapse": Preset(
-            name="Past the training length",
+            name="Collapse in 20 seconds",
             watch="Watch the tint of the left text, and both perplexities, around the marked training length.",
         ),
         "million": Preset(
-            name="As far as it goes",
+            name="A million tokens",
             watch="No pace is set: watch the memory of both lanes, and how long the right one goes on.",
         ),
         "no_sinks": Preset(
@@ -329,13 +338,17 @@ ENGLISH = Texts(
     verdict_left="Left its training length at token {at}; perplexity {before} → {now}",
     verdict_past="Past its training length since token {at}; perplexity {now}, was {before}",
     verdict_forgets="Evicting since token {at}; perplexity {before} → {now}",
-    verdict_still="perplexity {now}",
+    verdict_still="perplexity {now}, {memory}",
     verdict_endings={
         "kv-budget": "Memory budget reached: stopped at token {tokens}",
         "tokens": "Stopped at the run’s last token, {tokens}",
         "seconds": "Stopped at the end of the run’s time, after {tokens} tokens",
         "user": "Stopped by you after {tokens} tokens",
         "end-of-text": "Read the whole text, {tokens} tokens",
+        "memory": "The memory that all runs on this server share is used up: stopped after {tokens} tokens",
+        "turn": "Others were waiting, and this run had had its turn: stopped after {tokens} tokens",
+        "idle": "Paused for so long that the place was given to others: stopped after {tokens} tokens",
+        "restart": "The server is restarting: stopped after {tokens} tokens. Reload the page in a minute; the settings stay",
     },
     curves="Curves",
     show_lanes="Lanes shown",
@@ -392,6 +405,7 @@ ENGLISH = Texts(
             "likely choices that would surprise as much.",
         ),
     ),
+    space_key="Space",
     key_help={
         "Space": "start, pause, resume",
         "S": "stop",
@@ -416,6 +430,7 @@ ENGLISH = Texts(
     run_on_show="Run on show",
     own_run="Your run",
     recording_title="{tokens} tokens: {lanes}; “{model}”, {date}",
+    watch_recorded="{tokens} tokens, recorded",
     looking_back="Looking back",
     source_start="Press Start to run it here and now.",
     not_fetched="That could not be fetched from the server: try again in a moment.",
@@ -522,6 +537,11 @@ ENGLISH = Texts(
         "loading": "Opening “{model}”, {total}.",
         "stopped": "Stopped.",
     },
+    queued="Waiting",
+    queued_place="All places are taken; you are number {place} in the queue, {wait}. Meanwhile a recorded run is shown.",
+    queued_soon="less than a minute to go",
+    queued_minutes="roughly {minutes} min to go",
+    hidden_pause="Paused while this page was out of sight.",
     costs_title="What would this cost on a large model?",
     costs_note="Keys and values after {tokens} tokens, in 16-bit numbers: computed from each model’s configuration, not measured. The weights come on top.",
     costs_token="Per token",
@@ -538,13 +558,14 @@ ENGLISH = Texts(
 ITALIAN = Texts(
     language="it",
     locale="it-IT",
+    separators=",.",
     other_language="en",
     other_name="English",
     other_path="./",
     title="StreamingLLM, fianco a fianco",
     headline="Un modello legge un testo senza fine, due volte",
     lead="A sinistra ricorda ogni token; a destra solo i primi e gli ultimi. "
-    "Guardali entrambi quando il testo supera la lunghezza su cui il modello è stato addestrato.",
+    "Osserva che cosa succede quando il testo supera la lunghezza su cui il modello è stato addestrato.",
     copy_link="Copia link",
     theme="Chiaro o scuro",
     present="Presenta",
@@ -552,7 +573,7 @@ ITALIAN = Texts(
     close="Chiudi",
     transport="Esecuzione",
     start="Avvia",
-    starting="Si avvia",
+    starting="Avvio…",
     pause="Pausa",
     resume="Riprendi",
     stop="Ferma",
@@ -563,10 +584,10 @@ ITALIAN = Texts(
     pace="Ritmo",
     paces={
         "8": "Lettura, 8 token/s",
-        "30": "Scorsa veloce, 30 token/s",
+        "30": "Scorrendo, 30 token/s",
         "100": "Veloce, 100 token/s",
         "300": "Più veloce, 300 token/s",
-        "0": "Più veloce possibile",
+        "0": "Il più veloce possibile",
     },
     seed="Seme",
     more="Altre impostazioni",
@@ -576,29 +597,29 @@ ITALIAN = Texts(
     presets_label="Prova",
     presets={
         "collapse": Preset(
-            name="Oltre la lunghezza di addestramento",
-            watch="Guarda i colori del testo a sinistra, e le due perplessità, attorno alla lunghezza segnata.",
+            name="Collasso in 20 secondi",
+            watch="Guarda i colori del testo a sinistra e le due perplessità attorno alla lunghezza di addestramento, che è segnata.",
         ),
         "million": Preset(
-            name="Fin dove arriva",
-            watch="Nessun ritmo fissato: guarda la memoria delle due corsie, e fin dove va avanti la destra.",
+            name="Un milione di token",
+            watch="Nessun limite di velocità: guarda la memoria delle due corsie, e fin dove arriva quella di destra.",
         ),
         "no_sinks": Preset(
             name="Senza sink",
-            watch="La terza corsia ha lo stesso spazio ma nessun sink: guardala alla sua prima espulsione.",
+            watch="La terza corsia ha lo stesso spazio ma nessun sink: guardala alla prima espulsione.",
         ),
         "text_positions": Preset(
             name="Posizioni originali",
-            watch="Qui i sink mantengono la loro distanza nel testo: guarda la perplessità della corsia destra.",
+            watch="Qui i sink mantengono la loro distanza nel testo: guarda come cambia la perplessità della corsia di destra.",
         ),
         "recall": Preset(
             name="Che cosa dimentica",
-            watch="Guarda le risposte: ciò che sta prima del primo token recente, per la corsia destra è perduto.",
+            watch="Guarda le risposte: ciò che è stato detto prima del primo token recente è perduto per la corsia di destra.",
         ),
     },
     link_copied="Link copiato",
     recorded="Esecuzione registrata",
-    states={"running": "Dal vivo", "paused": "In pausa", "finished": "Finita"},
+    states={"running": "In diretta", "paused": "In pausa", "finished": "Finita"},
     source_recorded="Modello «{model}», {reading}, {seconds} s il {date}.",
     source_live="Modello «{model}», addestrato su {context} token per volta; {reading}; {seconds} s di esecuzione.",
     lanes="Corsie",
@@ -619,7 +640,7 @@ ITALIAN = Texts(
         "reading": "Legge",
         "answering": "Risponde",
         "paused": "In pausa",
-        "stopped": "Ferma",
+        "stopped": "Fermata",
         "failed": "Fallita",
     },
     tokens="Token letti",
@@ -648,16 +669,20 @@ ITALIAN = Texts(
     later="Risposta successiva",
     verdict_waiting="Non ha ancora letto nulla",
     verdict_reading="{tokens} token, perplessità {now}, {memory}",
-    verdict_left="Uscita dalla lunghezza di addestramento al token {at}; perplessità {before} → {now}",
+    verdict_left="Ha superato la lunghezza di addestramento al token {at}; perplessità {before} → {now}",
     verdict_past="Oltre la lunghezza di addestramento dal token {at}; perplessità {now}, era {before}",
-    verdict_forgets="Espelle dal token {at}; perplessità {before} → {now}",
-    verdict_still="perplessità {now}",
+    verdict_forgets="Espelle token dal numero {at}; perplessità {before} → {now}",
+    verdict_still="perplessità {now}, {memory}",
     verdict_endings={
-        "kv-budget": "Limite di memoria raggiunto: ferma al token {tokens}",
-        "tokens": "Ferma all’ultimo token dell’esecuzione, {tokens}",
-        "seconds": "Ferma alla fine del tempo, dopo {tokens} token",
+        "kv-budget": "Limite di memoria raggiunto: fermata al token {tokens}",
+        "tokens": "Fermata all’ultimo token dell’esecuzione, {tokens}",
+        "seconds": "Fermata allo scadere del tempo, dopo {tokens} token",
         "user": "Fermata da te dopo {tokens} token",
         "end-of-text": "Ha letto tutto il testo, {tokens} token",
+        "memory": "La memoria comune a tutte le esecuzioni di questo server è esaurita: fermata dopo {tokens} token",
+        "turn": "Altri aspettavano, e questa esecuzione aveva avuto il suo turno: fermata dopo {tokens} token",
+        "idle": "In pausa così a lungo che il posto è andato ad altri: fermata dopo {tokens} token",
+        "restart": "Il server si riavvia: fermata dopo {tokens} token. Ricarica la pagina tra un minuto; le impostazioni restano",
     },
     curves="Curve",
     show_lanes="Corsie mostrate",
@@ -665,7 +690,7 @@ ITALIAN = Texts(
     unzoom="Mostra tutto",
     captions={
         "perplexity": "sugli ultimi {window} token, scala logaritmica; più bassa è meglio",
-        "memory": "chiavi e valori nella cache; a puntini: l’intero processo, su scala propria",
+        "memory": "chiavi e valori nella cache; punteggiata: l’intero processo, su una scala propria",
         "time": "il solo lavoro di ogni corsia, senza il costo della pagina",
     },
     axis_tokens="token letti",
@@ -678,17 +703,17 @@ ITALIAN = Texts(
         "failed": "{lane}: fallita",
     },
     download="Scarica",
-    questions_title="Domande che si fanno",
+    questions_title="Domande frequenti",
     questions=(
         Question(
             ask="StreamingLLM allunga il contesto?",
             answer="No. Un token vede ciò che sta nella cache, qui {held} token, che ne siano stati letti {tokens} o un "
-            "milione. Allunga soltanto per quanto un modello può andare avanti.",
+            "milione. Allunga soltanto il tempo per cui un modello può andare avanti.",
         ),
         Question(
             ask="Ricorda?",
             answer="Dentro la cache, sì: i primi {sinks} token e gli ultimi {recent}. In questa esecuzione {evicted} token "
-            "sono stati espulsi: chi chiede di quelli ha risposta solo per caso. Confronta le risposte col riferimento.",
+            "sono stati espulsi: una domanda su di essi trova risposta solo per caso. Confronta le risposte con il riferimento.",
         ),
         Question(
             ask="Perché tenere i primi token?",
@@ -700,7 +725,7 @@ ITALIAN = Texts(
             ask="Come funzionano le posizioni?",
             answer="Si contano dentro la cache. Con {sinks} sink e {recent} token recenti nessun token sta mai oltre la "
             "posizione {last_position}, che questo modello ha visto nell’addestramento su {context} token. "
-            "Passa sopra le strisce della cache per vedere il posto di ogni token.",
+            "Passa con il puntatore sulle strisce della cache per vedere il posto di ogni token.",
         ),
         Question(
             ask="Che cosa sono le «22 volte più veloce» di cui si legge?",
@@ -715,6 +740,7 @@ ITALIAN = Texts(
             "di scelte ugualmente probabili che sorprenderebbero altrettanto.",
         ),
     ),
+    space_key="Spazio",
     key_help={
         "Space": "avvia, pausa, riprendi",
         "S": "ferma",
@@ -722,31 +748,32 @@ ITALIAN = Texts(
         "A": "fai una domanda alle corsie",
         "P": "riproduci ciò che è registrato o passato, pausa",
         "← →": "risposte precedenti e successive; nella visita, i suoi passi",
-        "F": "modalità presentazione, sì e no",
-        "Esc": "lascia la visita o la modalità presentazione",
+        "F": "entra nella modalità presentazione, o ne esce",
+        "Esc": "esce dalla visita o dalla modalità presentazione",
         "?": "questo elenco",
     },
-    player="Rivedere",
+    player="Riproduzione",
     play_recorded="Riproduci la registrazione",
     play_from_start="Rivedi dall’inizio",
     play_on="Continua",
     moment="Momento dell’esecuzione",
     moment_then="{seconds} secondi su {end}, {tokens} token letti",
     moment_now="adesso",
-    to_live="Torna al vivo",
+    to_live="Torna in diretta",
     to_end="Alla fine",
     replay_speed="Velocità di riproduzione",
     run_on_show="Esecuzione mostrata",
     own_run="La tua esecuzione",
     recording_title="{tokens} token: {lanes}; «{model}», {date}",
-    looking_back="Com’era prima",
+    watch_recorded="{tokens} token, registrati",
+    looking_back="Indietro nel tempo",
     source_start="Premi Avvia per eseguirla qui e ora.",
     not_fetched="Il server non l’ha fornita: riprova tra poco.",
     key_help_alone={
         "Space": "riproduci, pausa",
-        "F": "modalità presentazione, sì e no",
+        "F": "entra nella modalità presentazione, o ne esce",
         "← →": "risposte precedenti e successive",
-        "Esc": "lascia la modalità presentazione",
+        "Esc": "esce dalla modalità presentazione",
         "?": "questo elenco",
     },
     tools="Strumenti",
@@ -837,16 +864,21 @@ ITALIAN = Texts(
         "python+prompts": "il manuale del linguaggio Python, {characters} caratteri, poi il flusso di prompt, seme {seed}",
     },
     window_beyond="Una finestra di {window} token va oltre i {context} dell’addestramento: anche StreamingLLM esce da ciò che conosce.",
-    loading="Si carica",
+    loading="Caricamento",
     loading_stages={
         "waiting": "Modello «{model}».",
-        "looking up": "Si cerca «{model}» sull’Hub di Hugging Face.",
-        "downloading": "Si scarica «{model}»: {done} di {total}.",
-        "loading": "Si apre «{model}», {total}.",
+        "looking up": "Ricerca di «{model}» sull’Hub di Hugging Face.",
+        "downloading": "Download di «{model}»: {done} di {total}.",
+        "loading": "Apertura di «{model}», {total}.",
         "stopped": "Fermato.",
     },
+    queued="In coda",
+    queued_place="Tutti i posti sono occupati; sei al numero {place} della coda, {wait}. Intanto si vede un’esecuzione registrata.",
+    queued_soon="manca meno di un minuto",
+    queued_minutes="mancano circa {minutes} min",
+    hidden_pause="In pausa mentre questa pagina non era in vista.",
     costs_title="Quanto costerebbe su un modello grande?",
-    costs_note="Chiavi e valori dopo {tokens} token, in numeri a 16 bit: calcolati dalla configurazione di ogni modello, non misurati. A parte, i pesi.",
+    costs_note="Chiavi e valori dopo {tokens} token, in numeri a 16 bit: calcolati dalla configurazione di ogni modello, non misurati. I pesi del modello si aggiungono.",
     costs_token="Per token",
     costs_dense="Cache completa",
     costs_sinks="StreamingLLM, {window} token",

@@ -139,7 +139,7 @@ class StreamLayer(CacheLayerMixin):
             return True
         window, held = self.window, self._end - self._start
         if window.recent is None:
-            self._grow(int(_GROWTH * (self._end + new)) + _LEAST_ROOM)
+            self._grow(self._grown(new))
             return True
         if window.sinks + held + new > self.keys.shape[-2]:
             return False
@@ -208,6 +208,18 @@ class StreamLayer(CacheLayerMixin):
         if not self.is_initialized:
             return 0
         return sum(x.numel() * x.element_size() for x in (self.keys, self.values, self.sink_keys, self.sink_values))
+
+    def allocated_after(self, new: int) -> int:
+        """Bytes of the tensors once so many more tokens were read."""
+        if not self.is_initialized:
+            return 0
+        if self.window.recent is not None or self._end + new <= self.keys.shape[-2]:
+            return self.allocated_nbytes
+        return self._grown(new) * self.bytes_per_token
+
+    def _grown(self, new: int) -> int:
+        """Tokens that the buffer of an unbounded window has room for when it has grown for so many more."""
+        return int(_GROWTH * (self._end + new)) + _LEAST_ROOM
 
     def get_seq_length(self) -> int:
         """Tokens held."""
@@ -340,6 +352,10 @@ class StreamCache(Cache):
     def allocated_nbytes(self) -> int:
         """Bytes of the tensors that hold them, spare room included."""
         return sum(layer.allocated_nbytes for layer in self.layers)
+
+    def allocated_after(self, new: int) -> int:
+        """What `allocated_nbytes` will be once so many more tokens were read; 0 before the first."""
+        return sum(layer.allocated_after(new) for layer in self.layers)
 
 
 def _of_layer(state: State, index: int) -> State:

@@ -11,6 +11,7 @@ StreamingError
 │   ├── ModelTooLarge      larger than the memory there is
 │   ├── ModelUnsupported   of a family, or with an option, that cannot stream exactly
 │   └── HubUnreachable     the Hub does not answer
+├── ServerBusy           there is no room for one more run, or the server is restarting
 ├── StreamError          a stream cannot go on: closed, or past what its model can do
 └── RecordingError       a recording is damaged, truncated, or of another version
 ```
@@ -30,6 +31,7 @@ __all__ = [
     "ModelUnsafe",
     "ModelUnsupported",
     "RecordingError",
+    "ServerBusy",
     "SettingsError",
     "StreamError",
     "StreamingError",
@@ -74,6 +76,10 @@ class ModelUnsupported(ModelError):
 
 class HubUnreachable(ModelError):
     """The Hub does not answer, and the model is not in the local cache."""
+
+
+class ServerBusy(StreamingError):
+    """There is no room for one more run at the moment, or the server is about to restart."""
 
 
 class StreamError(StreamingError, RuntimeError):

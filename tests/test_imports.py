@@ -15,10 +15,10 @@ STREAMING = (
     "pretrain"
 )
 COMPARISONS = (
-    "arguments vocabulary scenes prompts feeds readings sources detokenise metrics machine limits config "
-    "schema frames asking answering terminal journal lanes runner files forms recordings recorder replay "
-    "experiment compare recall quality paper results subjects tables curves step_costs reproductions markdown "
-    "drawing figures images reproduce report bench shelf costs checkpoints stretches marathon marathon_report "
+    "arguments vocabulary scenes prompts feeds readings sources detokenise metrics machine limits config memory places schema "
+    "frames asking answering terminal journal lanes runner files forms recordings recorder replay experiment "
+    "compare recall quality paper results subjects tables curves step_costs reproductions markdown drawing figures "
+    "images schedules reproduce cards report bench shelf costs checkpoints stretches marathon marathon_report "
     "marathon_command cells ledger pool ray_sweep sweep texts static scripts export library sessions panels "
     "__main__"
 )

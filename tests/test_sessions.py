@@ -4,15 +4,18 @@ import gc
 import threading
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from comparisons.forms import Form
+from comparisons.memory import KvMemory
+from comparisons.places import Places
 from comparisons.readings import Reading
 from comparisons.sessions import Sessions
-from streaming.errors import ModelNotFound, SettingsError
+from streaming.errors import ModelNotFound, ServerBusy, SettingsError
 from tests.hub_server import HubServer, Repository, as_the_hub, files_of
-from tests.speaking import loaded, save, wait_until
+from tests.speaking import BYTES_PER_TOKEN, loaded, save, wait_until
 
 SETTINGS = Form(recent=28, pace=200).settings()
 
@@ -202,3 +205,106 @@ def test_a_visitor_who_starts_again_waits_no_longer(sessions, slow):
 def test_what_went_wrong_with_a_load_reaches_who_waited_for_it(sessions, slow):
     with pytest.raises(ModelNotFound, match="'someone/else' is not on the Hugging Face Hub"):
         list(sessions.frames("anna", SETTINGS, model="someone/else"))
+
+
+def crowded(**more: float) -> Sessions:
+    return Sessions(loaded(), places=Places(1, 1, **more))
+
+
+def test_who_comes_when_all_places_are_taken_hears_of_the_queue_and_then_runs():
+    sessions = crowded()
+    first, second = sessions.frames("anna", SETTINGS), sessions.frames("berta", SETTINGS)
+    next(first)
+    told = next(second)
+    assert (told["state"], told["place"]) == ("queued", 1) and told["wait_seconds"] > 0
+    with pytest.raises(ServerBusy, match="1 others wait"):
+        next(sessions.frames("carla", SETTINGS))
+    first.close()
+    assert next(frame for frame in second if frame["state"] != "queued")["state"] == "running"
+    second.close()
+    assert sessions.places.counts == (0, 0)
+
+
+def test_a_place_in_the_queue_can_be_given_up():
+    sessions = crowded()
+    first, second = sessions.frames("anna", SETTINGS), sessions.frames("berta", SETTINGS)
+    next(first)
+    run = next(second)["run"]
+    assert sessions.control({"run": run, "action": "stop"})
+    assert [frame["place"] for frame in second][-1] == 0
+    assert sessions.places.counts == (1, 0)
+    first.close()
+
+
+def test_a_run_that_had_its_turn_makes_way_in_words():
+    sessions = crowded(turn_seconds=0.2)
+    first, second = sessions.frames("anna", SETTINGS), sessions.frames("berta", SETTINGS)
+    next(first), next(second)
+    assert [lane["reason"] for lane in list(first)[-1]["lanes"]] == ["turn", "turn"]
+    assert next(frame for frame in second if frame["state"] != "queued")["state"] == "running"
+    second.close()
+
+
+def test_a_pause_that_is_too_long_gives_the_place_up_in_words():
+    sessions = crowded(pause_seconds=0.2)
+    first, second = sessions.frames("anna", SETTINGS), sessions.frames("berta", SETTINGS)
+    run = next(first)["run"]
+    next(second)
+    sessions.control({"run": run, "action": "pause"})
+    assert [lane["reason"] for lane in list(first)[-1]["lanes"]] == ["idle", "idle"]
+    second.close()
+
+
+def test_a_visitor_who_starts_again_keeps_the_place():
+    sessions = crowded()
+    first, second = sessions.frames("anna", SETTINGS), sessions.frames("berta", SETTINGS)
+    next(first), next(second)
+    again = sessions.frames("anna", SETTINGS)
+    assert next(again)["state"] == "running"
+    assert [frame["state"] for frame in first][-1] == "finished"
+    assert next(second)["place"] == 1
+    again.close(), second.close()
+
+
+def test_the_end_of_the_server_is_told_to_who_runs_to_who_waits_and_to_who_comes():
+    sessions = crowded()
+    first, second = sessions.frames("anna", SETTINGS), sessions.frames("berta", SETTINGS)
+    next(first), next(second)
+    sessions.close()
+    assert [lane["reason"] for lane in list(first)[-1]["lanes"]] == ["restart", "restart"]
+    with pytest.raises(ServerBusy, match="restarting"):
+        list(second)
+    with pytest.raises(ServerBusy, match="restarting"):
+        next(sessions.frames("carla", SETTINGS))
+    assert sessions.places.counts == (0, 0)
+
+
+def test_lanes_of_all_runs_share_the_memory_and_the_one_that_finds_none_says_so():
+    memory = KvMemory(40 * 64 * BYTES_PER_TOKEN)
+    sessions = Sessions(loaded(), memory=memory)
+    settings = Form(recent=28, pace=0, budget_mb=512).settings()
+    *_, last = sessions.frames("anna", replace(settings, max_tokens=5000))
+    dense, sinks = last["lanes"]
+    assert (dense["reason"], sinks["reason"]) == ("memory", "tokens")
+    assert 0 < dense["kv_allocated_bytes"] <= memory.limit_bytes
+    assert memory.held_bytes == 0
+
+
+def test_who_comes_when_the_memory_is_used_up_is_refused():
+    memory = KvMemory(10**7)
+    sessions = Sessions(loaded(), memory=memory)
+    assert memory.share().hold(10**7)
+    with pytest.raises(ServerBusy, match="memory that all runs on this server share is used up"):
+        next(sessions.frames("anna", SETTINGS))
+    assert sessions.places.counts == (0, 0)
+
+
+def test_the_log_tells_of_runs_and_of_nothing_that_a_visitor_wrote(sessions, caplog):
+    with caplog.at_level("INFO"):
+        frames = sessions.frames("anna", SETTINGS, reading=Reading(kind="text", text="my secret letter " * 200))
+        run = next(frames)["run"]
+        sessions.control({"run": run, "action": "ask", "text": "what is my secret?"})
+        frames.close()
+    assert [record.getMessage() for record in caplog.records] == ["run begins", "run ends"]
+    assert {record.run for record in caplog.records} == {run}
+    assert not any("secret" in str(vars(record)) for record in caplog.records)

@@ -108,6 +108,9 @@ function toggleMore(state) {
 async function copyLink(state, values) {
   const query = new URLSearchParams(values.map((value, i) => [page.fields[i], JSON.stringify(value)]));
   history.replaceState(null, "", `?${query}`);
+  const { quietly } = state;
+  state.quietly = false;
+  if (quietly) return;
   const button = state.find("[data-tool='link']");
   await navigator.clipboard?.writeText(location.href).catch(() => {});
   setText(button, page.words.link_copied);
@@ -129,7 +132,7 @@ function listKeys(state) {
   for (const [key, words] of Object.entries(state.alone ? page.words.key_help_alone : page.words.key_help)) {
     const term = document.createElement("dt");
     const kbd = document.createElement("kbd");
-    kbd.textContent = key;
+    kbd.textContent = key === "Space" ? page.words.space_key : key;
     term.append(kbd);
     const what = document.createElement("dd");
     what.textContent = words;

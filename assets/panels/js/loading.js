@@ -22,7 +22,8 @@ function drawLoading(state) {
   if (!loading) return;
   const badge = state.find(".sl-badge");
   badge.dataset.state = "loading";
-  setText(badge, page.words.loading);
+  const queued = loading.state === "queued";
+  setText(badge, queued ? page.words.queued : page.words.loading);
   setText(state.find(".sl-watch"), "");
-  setText(state.find(".sl-source-text"), loadingText(loading));
+  setText(state.find(".sl-source-text"), queued ? queuedText(loading) : loadingText(loading));
 }

@@ -17,6 +17,10 @@ function accept(state, text) {
     acceptLoading(state, frame);
     return;
   }
+  if (frame.state === "queued") {
+    acceptQueued(state, frame);
+    return;
+  }
   const known = state.told?.run === frame.run;
   if (!known && state.past.has(frame.run)) return;
   if (!known) {
@@ -27,6 +31,7 @@ function accept(state, text) {
     show(state, state.told);
   }
   mergeFrame(state.told, frame);
+  if (!known && !frame.recorded) begun(state);
   state.draw();
 }
 
@@ -123,6 +128,7 @@ function newState(root, { trigger, server, alone = false }) {
     runs: new Map(), notice: "", past: new Set(), starting: false, loading: null, preset: null,
     lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
     asked: null, examples: [], examplesOf: null, examplesAt: -EXAMPLES_STAY, endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
+    away: null, quietly: false,
     find: (selector) => root.querySelector(selector),
   };
   state.draw = () => {
@@ -149,6 +155,7 @@ function mount(root, host) {
   bindControls(state);
   bindPlayer(state);
   if (!host.alone) bindOwn(state);
+  if (!host.alone) bindPresence(state);
   buildCosts(state);
   buildQuestions(state);
   buildAsk(state);
