@@ -33,7 +33,7 @@ class Recipe:
     start: bool
     attention_cost: float
     seed: int = 0
-    steps: int = 4_500
+    steps: int = 3_600
     rows: int = 8
     context: int = 256
     width: int = 192
