@@ -4,7 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format browser clean
+ON := $(BIN)/python -m comparisons
+TABLES := 1 2 3 6 7
+FIGURES := 3 5 10
+
+.PHONY: run test lint format browser results clean
 
 run: $(VENV)/run.stamp  ## the demo on the bundled model, in the browser
 	$(BIN)/python app.py --inbrowser
@@ -19,6 +23,18 @@ lint: $(VENV)/test.stamp
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+results: $(VENV)/test.stamp browser  ## all that is measured of the bundled models, anew; on two idle cores, BOOK=held-out.txt
+	for name in sink vanilla; do \
+		$(ON) measure $$name $(if $(BOOK),--text "$(BOOK)") --save assets/models/$$name/quality.json || exit; done
+	mkdir -p assets/results
+	for n in $(TABLES); do $(ON) table $$n --json assets/results/table-$$n.json || exit; done
+	for n in $(FIGURES); do $(ON) figure $$n --json assets/results/figure-$$n.json || exit; done
+	rm -rf runs/bundled-marathon
+	$(ON) marathon --out runs/bundled-marathon --json assets/results/marathon.json --recording assets/recordings/marathon.json
+	$(ON) record
+	$(BIN)/python examples/execute.py
+	$(ON) report
 
 browser:  ## Chromium for the browser tests, from the system's packages
 	@command -v chromium >/dev/null || sh tests/browser/install-chromium.sh

@@ -8,7 +8,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from comparisons import bench, compare, experiment, export, marathon_command, recorder, replay, report, reproduce, sweep
+from comparisons import (
+    bench,
+    compare,
+    experiment,
+    export,
+    marathon_command,
+    recorder,
+    replay,
+    report,
+    reproduce,
+    schedules,
+    sweep,
+)
 from comparisons.feeds import SourceFeed
 from comparisons.quality import Quality, measure
 from comparisons.sources import FileText
@@ -17,7 +29,7 @@ from streaming.errors import StreamingError
 
 __all__ = ["main"]
 
-COMMANDS = (experiment, compare, replay, export, marathon_command, sweep, reproduce, bench, recorder)
+COMMANDS = (experiment, compare, replay, export, marathon_command, sweep, reproduce, report, bench, recorder, schedules)
 """Modules with a command each: `add_command(commands)` makes its parser, whose `command` default is called."""
 
 
@@ -53,8 +65,6 @@ def _arguments() -> argparse.ArgumentParser:
         "--text", type=Path, action="append", default=[], help="also measure on this UTF-8 text, named by its file"
     )
     figures.add_argument("--budget", type=int, help="cache budget in tokens (default: half the training length)")
-    written = commands.add_parser("report", help="write the figures of the bundled models into README and cards")
-    written.set_defaults(command=lambda _: report.rewrite(Path()))
     for module in COMMANDS:
         module.add_command(commands)
     return parser

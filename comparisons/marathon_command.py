@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -42,6 +43,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--threads", type=int, default=_cores(), help="of torch (default: all cores)")
     parser.add_argument("--out", type=Path, default=Path("runs/marathon"), help="folder (default: runs/marathon)")
     parser.add_argument("--recording", type=Path, help="also write the recording here, for the page")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here, for the README")
     parser.add_argument("--checkpoint-seconds", type=float, default=10.0, help="between two checkpoints (default: 10)")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint, if there is one")
     parser.set_defaults(command=_command)
@@ -146,12 +148,13 @@ def _tell(marathon: Marathon, arguments: argparse.Namespace) -> None:
     kept = recording(marathon)
     places = [arguments.out / "recording.json", *([arguments.recording] if arguments.recording else [])]
     known = figures(marathon)
-    whole = json.dumps({**known, "stretches": stretch_rows(marathon)}, allow_nan=False, indent=1)
     try:
         for place in places:
             place.parent.mkdir(parents=True, exist_ok=True)
             recordings.save(kept, place)
-        write_whole(arguments.out / "marathon.json", f"{whole}\n".encode())
+        _write(arguments.out / "marathon.json", {**known, "stretches": stretch_rows(marathon)})
+        if arguments.json:
+            _write(arguments.json, known)
     except OSError as error:
         raise StreamError(
             f"{error.filename} cannot be written ({error.strerror}): make room, then say --resume."
@@ -159,3 +162,8 @@ def _tell(marathon: Marathon, arguments: argparse.Namespace) -> None:
     print(table(marathon))
     print(f"All stretches: {arguments.out / 'marathon.json'}; for the page: {places[-1]}")
     print(json.dumps(known, allow_nan=False))
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, f"{json.dumps(content, allow_nan=False, indent=1)}\n".encode())

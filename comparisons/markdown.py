@@ -10,7 +10,7 @@ from comparisons.paper import Published
 from comparisons.quality import DENSE_TRAINING_LENGTHS
 from comparisons.results import Perplexity, Point, Recalled, Result, StepCost
 
-__all__ = ["markdown", "number"]
+__all__ = ["markdown", "number", "table", "times"]
 
 NOTHING = "–"
 ROW_LIMIT = 16
@@ -32,12 +32,12 @@ def markdown(result: Result) -> str:
     """The result as tables and sentences, without a heading."""
     grid, meaning = _LAYOUTS[result.experiment](result)
     published = paper.published(result.experiment)
-    blocks = [_table(grid)]
+    blocks = [table(grid)]
     if published and _fits(published, result):
-        blocks = [_table(_beside(grid, published, result))]
+        blocks = [table(_beside(grid, published, result))]
     blocks.append(f"{meaning} {_circumstances(result)}")
     if published and not _fits(published, result):
-        blocks.append(_table(_apart(published)))
+        blocks.append(table(_apart(published)))
     if published:
         blocks.append(f"The paper’s own numbers: {published.place}, {published.what} ({paper.SOURCE}).")
     return "\n\n".join(blocks)
@@ -51,7 +51,8 @@ def number(value: float | None) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _table(grid: Grid) -> str:
+def table(grid: Grid) -> str:
+    """Headers and rows of cells as a Markdown table."""
     headers, rows = grid
     lines = [headers, ["---"] * len(headers), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -112,7 +113,7 @@ def _by_policy(result: Result) -> tuple[Grid, str]:
     def cell(row: Perplexity) -> str:
         if row.row == "sinks" or not row.perplexity or not row.reference:
             return number(row.perplexity)
-        return f"{number(row.perplexity)} ({_times(row.perplexity / row.reference)})"
+        return f"{number(row.perplexity)} ({times(row.perplexity / row.reference)})"
 
     cells = _pivot(result, rows, lambda row: row.row, cell)
     tokens = {key: _one(f"{row.tokens:,}" for row in rows if row.row == key) for key in cells}
@@ -195,7 +196,7 @@ def _by_cost(result: Result) -> tuple[Grid, str]:
         rows.append([
             f"`{model}`", f"{cache:,}",
             *(number(each.ms_per_token) for each in (sinks, recompute, dense)),
-            _times(recompute.ms_per_token / sinks.ms_per_token),
+            times(recompute.ms_per_token / sinks.ms_per_token),
             *(number(each.kv_bytes / 1e6) for each in (sinks, recompute, dense)),
         ])  # fmt: skip
     headers = ["model", "cache, tokens", "StreamingLLM, ms", "window recomputed, ms", "dense, ms", "recomputed against"]
@@ -244,7 +245,8 @@ def _budget(sinks: int, rows: Sequence[Perplexity]) -> str:
     return _one(f"{sinks}+{row.cache - sinks}" for row in rows)
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
+    """A ratio, read as "… times"."""
     return f"{ratio:,.{2 if ratio < 10 else 1 if ratio < 100 else 0}f} ×"
 
 

@@ -19,7 +19,7 @@ import torch
 from comparisons.feeds import Feed, PromptFeed
 from comparisons.metrics import perplexity, rounded
 from comparisons.readings import Reading
-from comparisons.recall import ask
+from comparisons.recall import ask, chance
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 from streaming.policies import Policy, open_stream
@@ -62,12 +62,15 @@ class Recall:
     """Facts asked for: how many there were, and how many were answered right (greedy).
 
     `cached` facts were in the cache as a whole when they were asked for, `evicted` ones had left it as a whole.
+    `evicted_chance` is the share that would be right if the answer key of questions of the same form were shuffled;
+    None where no form had two questions.
     """
 
-    cached: int = 0
-    cached_right: int = 0
-    evicted: int = 0
-    evicted_right: int = 0
+    cached: int
+    cached_right: int
+    evicted: int
+    evicted_right: int
+    evicted_chance: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -335,13 +338,17 @@ def _four_digits(share: SinkShare) -> list[list[float]]:
 
 def recall(loaded: LoadedModel, *, seed: int, tokens: int, budget: int) -> Recall:
     """Read the stream under 4 sinks and let the model answer every question for a fact."""
-    counts = dict.fromkeys(Recall.__dataclass_fields__, 0)
-    for asked in ask(loaded, _sinks(4, budget), seed=seed, tokens=tokens):
-        where = _where(asked.told, asked.now, budget)
-        if where:
-            counts[where] += 1
-            counts[f"{where}_right"] += asked.right
-    return Recall(**counts)
+    asked = list(ask(loaded, _sinks(4, budget), seed=seed, tokens=tokens))
+    cached, evicted = (
+        [each for each in asked if _where(each.told, each.now, budget) == where] for where in ("cached", "evicted")
+    )
+    return Recall(
+        cached=len(cached),
+        cached_right=sum(each.right for each in cached),
+        evicted=len(evicted),
+        evicted_right=sum(each.right for each in evicted),
+        evicted_chance=chance(evicted, asked),
+    )
 
 
 def _where(told: tuple[int, int], now: int, budget: int) -> str | None:

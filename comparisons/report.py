@@ -1,66 +1,145 @@
-"""The measured figures of the bundled models as a Markdown table, written into the README from their JSON.
+"""Measured figures in the README and in the cards of the bundled models, written there from files of the repository.
 
-`python -m comparisons report` rewrites what stands between the two markers; a test fails when they disagree.
+What stands between two markers of a page is made of `quality.json` beside each bundled model and of the results in
+`assets/results`. `python -m comparisons report` rewrites it; a test fails when they disagree.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from comparisons import paper, results
+from comparisons.cards import card, side_by_side
+from comparisons.files import write_whole
+from comparisons.markdown import markdown, number, table
+from comparisons.reproductions import EXPERIMENTS
 from streaming import models
+from streaming.errors import SettingsError
 
-__all__ = ["MARKERS", "figures", "table", "with_table"]
+__all__ = ["RESULTS", "add_command", "marathon", "pages", "rewrite", "with_sections"]
 
-MARKERS = ("<!-- figures: python -m comparisons report -->", "<!-- end of figures -->")
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "assets" / "results"
+
+IN_THE_README = ("table 1", "table 2", "table 3", "table 6", "table 7", "figure 10")
+OPEN = "table 1"
+"""The one that is shown at once; the others are folded."""
+
+_SECTION = re.compile(r"(<!-- (\w+): python -m comparisons report -->\n).*?(\n<!-- end of \2 -->)", re.DOTALL)
+_MIB = 2**20
+
+Sections = Mapping[str, Callable[[], str]]
+"""What makes the text of a section, by the section's name."""
 
 
-def figures() -> list[dict[str, Any]]:
-    """What `measure --save` wrote beside each bundled model."""
-    files = [models.BUNDLED / name / "quality.json" for name in models.available()]
-    return [json.loads(file.read_text()) for file in files if file.is_file()]
+def with_sections(page: str, sections: Sections) -> str:
+    """A page with what is between its markers made anew.
+
+    Raises:
+        SettingsError: a section lacks its markers.
+    """
+    for name in sections.keys() - {name for _, name, _ in _SECTION.findall(page)}:
+        raise SettingsError(
+            f"A page has no section {name!r}: put `<!-- {name}: python -m comparisons report -->` and "
+            f"`<!-- end of {name} -->` on lines of their own."
+        )
+    return _SECTION.sub(lambda found: f"{found[1]}\n{sections[found[2]]()}\n{found[3]}", page)
 
 
-def table(measured: list[dict[str, Any]]) -> str:
-    """One column per model."""
-    first = measured[0]
-    rows = {
-        "in context, dense": lambda q: f"{q['in_context']:.2f}",
-        "`sinks`, 4": lambda q: f"{q['sinks']['4']:.2f}",
-        "`sinks`, 1 / 2 / 8": lambda q: " / ".join(f"{q['sinks'][n]:.2f}" for n in "128"),
-        "`window`, no sinks": lambda q: f"{q['sinks']['0']:.2f}",
-        "`recompute`, sampled (`sinks`, 4, at the same places)": lambda q: (
-            f"{q['recompute']:.2f} ({q['sinks_there']:.2f})"
-        ),
-        f"`dense`, from token {4 * first['context']:,} on": lambda q: f"{q['dense_past_context']:.1f}",
-        "`dense` against `sinks`, 4": lambda q: f"{q['dense_past_context'] / q['sinks']['4']:.1f} ×",
-        "`sinks`, 4: last tenth against the first": lambda q: f"{q['last'] / q['first']:.3f} ×",
-        "facts answered right while in the cache": lambda q: _share(q["recall"], "cached"),
-        "facts answered right after they left it": lambda q: _share(q["recall"], "evicted"),
-    }
-    lines = ["| perplexity | " + " | ".join(f"`{q['model']}`" for q in measured) + " |"]
-    lines.append("|---" * (len(measured) + 1) + "|")
-    lines += [f"| {name} | " + " | ".join(cell(q) for q in measured) + " |" for name, cell in rows.items()]
-    lines.append("")
-    lines.append(
-        f"Held-out seed {first['seed']} of the prompt stream, {first['tokens']:,} tokens, cache budget "
-        f"{first['budget']} tokens, training length {first['context']}."
+def pages() -> dict[Path, str]:
+    """The README and the cards, as they must be."""
+    cards = {models.BUNDLED / name / "README.md": {"measured": partial(_card, name)} for name in models.available()}
+    every: dict[Path, Sections] = {ROOT / "README.md": {"figures": _figures, "results": _results}, **cards}
+    return {path: with_sections(path.read_text("utf-8"), sections) for path, sections in every.items()}
+
+
+def rewrite() -> None:
+    """Bring all pages up to date."""
+    for path, page in pages().items():
+        write_whole(path, page.encode())
+
+
+def _quality(name: str) -> dict[str, Any]:
+    """What `measure --save` wrote beside a bundled model."""
+    path = models.BUNDLED / name / "quality.json"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except OSError:
+        raise SettingsError(f"{path} is missing: run `python -m comparisons measure {name} --save {path}`.") from None
+
+
+def _card(name: str) -> str:
+    return card(_quality(name))
+
+
+def _figures() -> str:
+    return side_by_side([_quality(name) for name in models.available()])
+
+
+def _results() -> str:
+    return "\n\n".join([marathon(json.loads(_kept("marathon"))), *map(_result, IN_THE_README)])
+
+
+def _kept(name: str) -> str:
+    """What `make results` wrote of an experiment.
+
+    Raises:
+        SettingsError: it did not.
+    """
+    path = RESULTS / f"{name.replace(' ', '-')}.json"
+    try:
+        return path.read_text("utf-8")
+    except OSError:
+        raise SettingsError(f"{path.name} is missing in assets/results: run `make results`.") from None
+
+
+def _result(name: str) -> str:
+    """A table or figure of the paper, folded so that the page stays short."""
+    body = markdown(results.load(_kept(name)))
+    title = f"{name.capitalize()}: {EXPERIMENTS[name].title}"
+    if name == OPEN:
+        return f"**{title}**\n\n{body}"
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def marathon(known: Mapping[str, Any]) -> str:
+    """The figures of a marathon, as `marathon --json` wrote them."""
+    span = f"{known['span']:,}"
+    settled, most = (known[name] / _MIB for name in ("rss_after_first_span_bytes", "rss_most_since_bytes"))
+    rows = [
+        [
+            "time",
+            f"{known['minutes']:.1f} minutes, {known['tokens_per_second']:,.0f} tokens/s",
+            "4,000,000 tokens in 10 minutes",
+        ],
+        [f"perplexity, first {span} tokens after the cache filled", number(known["perplexity_first_span"]), ""],
+        [
+            f"perplexity, last {span} tokens",
+            f"{number(known['perplexity_last_span'])}, {known['last_against_first']:.3f} ×",
+            "0.97 to 1.03 ×",
+        ],
+        ["keys and values, at the end", f"{known['kv_bytes']:,} bytes", "constant"],
+        [
+            f"resident memory, after the first {span} tokens, and most since",
+            f"{settled:,.0f} MiB, {most:,.0f} MiB, {known['rss_most_against_first']:.3f} ×",
+            "≤ 1.02 ×",
+        ],
+    ]
+    head = [f"{known['tokens']:,} tokens, `{known['model']}`, `{known['policy']}`", "measured", "aim"]
+    about = (
+        f"Seed {known['seed']} of the prompt stream, {known['dtype']}, threads: {known['threads']}, torch "
+        f"{known['torch']}, killed and resumed: {known['resumes']} ×. {paper.MARATHON}"
     )
-    return "\n".join(lines)
+    return f"**A long stream**\n\n{table((head, rows))}\n\n{about}"
 
 
-def _share(recall: dict[str, int], where: str) -> str:
-    return f"{recall[f'{where}_right']} of {recall[where]}"
-
-
-def with_table(page: str) -> str:
-    """A page with the figures of today between its markers."""
-    before, _, rest = page.partition(MARKERS[0])
-    _, _, after = rest.partition(MARKERS[1])
-    return f"{before}{MARKERS[0]}\n\n{table(figures())}\n\n{MARKERS[1]}{after}"
-
-
-def rewrite(path: Path) -> None:
-    """Bring the figures of a file up to date."""
-    path.write_text(with_table(path.read_text()))
+def add_command(commands: Any) -> None:
+    """`report`."""
+    what = "write what was measured of the bundled models into the README and their cards"
+    parser = commands.add_parser("report", help=what, description=what)
+    parser.set_defaults(command=lambda _: rewrite())

@@ -231,12 +231,14 @@ def test_killed_at_any_moment_it_goes_on_without_losing_or_repeating_a_token(tmp
 
 
 def test_a_run_that_is_done_is_told_again_and_its_recording_goes_where_it_is_wanted(tmp_path: Path, capsys) -> None:
+    figures = tmp_path / "figures" / "marathon.json"
     small = ["--tokens", "400", "--recording", str(tmp_path / "page" / "marathon.json"), "--resume"]
+    small += ["--json", str(figures)]
     lines = []
     for _ in range(2):
         assert main(command(tmp_path / "run", *small)) == 0
         lines.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
-    assert lines[1] == {**lines[0], "resumes": 1}
+    assert lines[1] == {**lines[0], "resumes": 1} == json.loads(figures.read_text())
     assert recordings.load(tmp_path / "page" / "marathon.json") == recordings.load(tmp_path / "run" / "recording.json")
 
 

@@ -12,12 +12,16 @@ from comparisons.quality import Quality, _where, measure, read_stream
 from streaming import models
 from streaming.policies import Policy, open_stream
 
-TOKENS = 10_000
+TOKENS, PLACES = 8000, 100
+"""A twenty-fifth of what the cards are about, and a quarter of the places: this is a test, and takes seconds."""
+
+COLLAPSED = 5
+"""A perplexity so many times that of the text says that the model has lost the thread; how much more says little."""
 
 
 @pytest.fixture(scope="module", params=["sink", "vanilla"])
 def measured(request) -> Quality:
-    return measure(models.load(request.param), seed=17, tokens=TOKENS)
+    return measure(models.load(request.param), seed=17, tokens=TOKENS, places=PLACES)
 
 
 def card(name: str) -> dict:
@@ -25,12 +29,26 @@ def card(name: str) -> dict:
 
 
 def test_the_card_holds_on_another_seed(measured: Quality) -> None:
+    """Within 15 % where the model reads as it learned to, within a factor of 2 where it has lost the thread."""
     claimed = card(measured.model)
     assert measured.in_context == pytest.approx(claimed["in_context"], rel=0.15)
-    for count, value in measured.sinks.items():
-        assert value == pytest.approx(claimed["sinks"][count], rel=0.15), f"{count} sinks"
-    assert measured.recompute / measured.sinks_there == pytest.approx(1, abs=0.15)
-    assert 0.5 < measured.dense_past_context / claimed["dense_past_context"] < 2
+    pairs = {f"{count} sinks": (value, claimed["sinks"][count]) for count, value in measured.sinks.items()}
+    pairs["dense"] = (measured.dense_past_context, claimed["dense_past_context"])
+    for name, (value, told) in pairs.items():
+        if told > COLLAPSED * claimed["in_context"]:
+            assert 0.5 < value / told < 2, name
+        else:
+            assert value == pytest.approx(told, rel=0.15), name
+    mine, theirs = measured.recompute / measured.sinks_there, claimed["recompute"] / claimed["sinks_there"]
+    assert mine == pytest.approx(theirs, rel=0.15)
+
+
+def test_the_card_says_where_the_heads_rest(measured: Quality) -> None:
+    claimed = card(measured.model)["attention"]
+    for name in ("sinks", "in_context"):
+        mine, theirs = torch.tensor(getattr(measured.attention, name)), torch.tensor(claimed[name])
+        assert mine.shape == theirs.shape
+        assert (mine - theirs).abs().mean() < 0.03
 
 
 def test_dense_collapses_past_its_training_length_and_sinks_do_not(measured: Quality) -> None:
@@ -38,7 +56,7 @@ def test_dense_collapses_past_its_training_length_and_sinks_do_not(measured: Qua
     if measured.model == "sink":
         assert measured.dense_past_context > 20 * four
         assert four < 1.15 * measured.in_context
-    assert measured.last == pytest.approx(measured.first, rel=0.25)
+    assert measured.last == pytest.approx(measured.first, rel=0.35)  # 800 tokens each, of other stories
 
 
 def test_the_method_does_not_remember_what_left_the_cache(measured: Quality) -> None:
