@@ -111,7 +111,7 @@ def test_what_is_no_question_is_refused_in_words_and_the_run_goes_on(page):
 def test_the_italian_page_asks_too(page, address):
     page.goto(f"{address}it")
     page.click(START)
-    expect(page.locator(".sl-badge")).to_have_text("Dal vivo")
+    expect(page.locator(".sl-badge")).to_have_text("In diretta")
     page.fill(BOX, "What happened next?")
     page.get_by_role("button", name="Chiedi a entrambe").click()
     expect(page.locator(".sl-said .sl-asked")).to_have_text([re.compile(r"Hai chiesto al token \d")] * 2)

@@ -189,9 +189,9 @@ def test_the_italian_page_runs_too(page, address):
     page.goto(f"{address}it")
     expect(page.locator(".sl-badge")).to_have_text("Esecuzione registrata")
     page.click(START)
-    expect(page.locator(".sl-badge")).to_have_text("Dal vivo")
+    expect(page.locator(".sl-badge")).to_have_text("In diretta")
     page.click(STOP)
-    expect(page.locator(".sl-status")).to_have_text(["Ferma", "Ferma"])
+    expect(page.locator(".sl-status")).to_have_text(["Fermata", "Fermata"])
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])

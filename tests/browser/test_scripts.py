@@ -70,7 +70,7 @@ LEFT = [{"at": 256, "kind": "training-length", "seconds": 1.0}]
         ),
         (
             {"tokens": 3050, "perplexity": 4.4, "status": "stopped", "reason": "kv-budget"},
-            "Memory budget reached: stopped at token 3,050, perplexity 4.4",
+            "Memory budget reached: stopped at token 3,050, perplexity 4.4, 0.26 MB",
         ),
         (
             {"kind": "sinks", "tokens": 48_201, "perplexity": 4.04, "kv_bytes": 3_100_000},
@@ -112,7 +112,7 @@ def test_four_million_tokens_leave_a_short_history_with_every_peak_and_the_whole
                 mergeLane(made, {...lane, curve: {from: Math.max(0, from - 500), points: tail}});
                 lengths.push(made.curve.length);
             }
-            return [lengths, made.curve, thin(made.curve, 1, 1000), made.told.curve]; }""",
+            return [lengths, made.curve, thin(made.curve, 1, 1000), made.counted.curve]; }""",
         [points, lane()],
     )
     assert max(lengths) <= 8000 and len(drawn) <= 1000 and told == 125_000
@@ -212,4 +212,5 @@ def test_a_screen_reader_hears_the_run_at_most_every_ten_seconds_and_each_ending
     heard = scripts.evaluate("heard")
     assert 3 <= len(heard) <= 4
     scripts.evaluate("changes => tell(changes)", {"status": "stopped", "reason": "user"})
-    assert scripts.evaluate("heard")[len(heard) :] == ["Dense cache: Stopped by you after 599 tokens, perplexity 4.0."]
+    ending = "Dense cache: Stopped by you after 599 tokens, perplexity 4.0, 0.26 MB."
+    assert scripts.evaluate("heard")[len(heard) :] == [ending]

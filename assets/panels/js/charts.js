@@ -59,6 +59,7 @@ function baseLayout(state, most) {
     autosize: true, uirevision: history.run, datarevision: `${history.run}/${history.seq}`,
     margin: { l: size.l, r: size.r, b: size.b, t: 14 }, showlegend: false, hovermode: "x unified",
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    separators: page.words.separators,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: look.fontFamily, color: look.muted, size: size.type },
     hoverlabel: { bgcolor: look.card, bordercolor: look.line, font: { color: look.ink } },

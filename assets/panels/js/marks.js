@@ -8,7 +8,7 @@ function endLabels(ends, height, size) {
   const gap = size.label / height;
   const sorted = ends.toSorted((a, b) => a.at - b.at);
   sorted.forEach((end, i) => {
-    end.at = Math.max(end.at, i ? sorted[i - 1].at + gap : 0);
+    end.at = Math.max(end.at, i ? sorted[i - 1].at + gap : gap / 2); // above the numbers of the axis
   });
   for (let i = sorted.length - 1, top = 1; i >= 0; i -= 1, top -= gap) sorted[i].at = Math.min(sorted[i].at, top);
   return sorted.map(({ at, value, trace }) => ({

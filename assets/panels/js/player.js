@@ -4,6 +4,8 @@
 const PLAY_EVERY = 100; // ms between two moments
 const LONGEST_STEP = 1000; // ms: a page that was held up goes on from where it was
 const NOTICE_LASTS = 4000; // ms
+const SPEEDS = [1, 2, 5, 20, 100, 300];
+const SEEN_WITHIN = 60; // seconds that a recording takes which is played at the touch of a button, if a speed allows it
 const OWN = ""; // the visitor's own run, among the names of recordings
 
 function clockText(seconds) {
@@ -104,6 +106,20 @@ function playOn(state, playing) {
   setTimeout(() => playOn(state, playing), PLAY_EVERY);
 }
 
+function setSpeed(state, speed) {
+  state.speed = speed;
+  state.find(".sl-speed").value = speed;
+}
+
+// From its beginning to its end, as fast as it must be to be seen at once.
+async function watchRun(state, name) {
+  await chooseRun(state, name);
+  if (state.latest?.name !== name) return;
+  setSpeed(state, SPEEDS.find((speed) => speed * SEEN_WITHIN >= state.latest.seconds) ?? SPEEDS.at(-1));
+  Object.assign(state, { at: null, playing: null });
+  togglePlay(state);
+}
+
 // ---------------------------------------------------------------- how it looks
 
 // A button that says one thing or another is as wide as the longest.
@@ -154,6 +170,16 @@ function runTitle({ model, kinds, tokens, recorded_at }) {
   return fill(page.words.recording_title, { model, lanes, tokens: countText(tokens), date: dateText(recorded_at, "medium") });
 }
 
+function runChip(state, recording) {
+  const chip = document.createElement("button");
+  chip.type = "button";
+  chip.className = "sl-chip sl-recorded";
+  chip.textContent = fill(page.words.watch_recorded, { tokens: countText(recording.tokens) });
+  chip.title = runTitle(recording);
+  chip.addEventListener("click", () => watchRun(state, recording.name));
+  return chip;
+}
+
 function drawRuns(state) {
   const box = state.find(".sl-runs");
   const own = state.told && !state.told.recorded ? [[OWN, page.words.own_run]] : [];
@@ -167,7 +193,11 @@ function drawRuns(state) {
 function bindPlayer(state) {
   state.find("[data-play]").addEventListener("click", () => togglePlay(state));
   state.find(".sl-moment").addEventListener("input", ({ target }) => seek(state, Number(target.value)));
-  state.find(".sl-speed").addEventListener("change", ({ target }) => (state.speed = Number(target.value)));
+  const speed = state.find(".sl-speed");
+  speed.append(...SPEEDS.map((times) => new Option(`${times}×`, times)));
+  speed.addEventListener("change", () => setSpeed(state, Number(speed.value)));
+  const others = page.recordings.filter((recording) => recording.name !== page.painted);
+  state.find(".sl-presets .sl-chips").append(...others.map((recording) => runChip(state, recording)));
   const runs = state.find(".sl-runs");
   runs.hidden = page.recordings.length === 0;
   runs.addEventListener("change", () => chooseRun(state, runs.value));
