@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 FORMAT = "streaming-comparison"
-VERSION = 1
+VERSION = 2
 
 FRAME_SECONDS = 0.2
 """Watching time from one frame of a replay to the next, at most."""
@@ -152,7 +152,7 @@ def _recording(content: object) -> Recording:
         raise RecordingError(
             f"it was made by a newer version of this app (format {version}, not {VERSION}): update the app."
         )
-    schema.require(version == VERSION and not isinstance(version, bool), "version")
+    schema.require(isinstance(version, int) and not isinstance(version, bool) and version >= 1, "version")
     _FILE({name: value for name, value in content.items() if name not in ("format", "version")}, "")
     lanes = [LaneRecording(**lane) for lane in content["lanes"]]
     labels = [lane.label for lane in lanes]

@@ -216,7 +216,7 @@ SHARDS = st.one_of(
     st.sampled_from(
         ["NaN", "-Infinity", "1e999", "-1e999", "1" * 400, "1" * 5000, "1.5", "-1", "0.0", "true", "null", '""',
          '"\\ud800"', '"\\u0000"', "[" * 2000, "[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900, "{}", "[]",
-         '"version":2,', '"version":1', '"format":"streaming-comparison",', '"lanes":[],', '"seed":1,"seed":2', ","]
+         '"version":3,', '"version":1', '"format":"streaming-comparison",', '"lanes":[],', '"seed":1,"seed":2', ","]
     ).map(str.encode),
 )  # fmt: skip
 
@@ -267,10 +267,11 @@ ANYTHING = st.recursive(
 
 
 def test_of_a_name_that_stands_twice_the_last_counts(tmp_path):
-    twice = small().replace('"version": 1,', '"version": 7, "version": 1,')
+    own = f'"version": {recordings.VERSION},'
+    twice = small().replace(own, f'"version": 7, {own}')
     assert load_text(tmp_path, twice) == load_text(tmp_path, small())
     with pytest.raises(RecordingError, match="newer version"):
-        load_text(tmp_path, small().replace('"version": 1,', '"version": 1, "version": 7,'))
+        load_text(tmp_path, small().replace(own, f'{own} "version": 7,'))
 
 
 def test_lanes_with_the_same_label_are_refused(tmp_path):
@@ -299,9 +300,10 @@ def test_what_is_no_recording_is_refused(tmp_path, text, words):
 
 def test_a_recording_of_a_newer_version_asks_for_an_update(tmp_path):
     with pytest.raises(RecordingError, match=r"newer version.*update"):
-        load_text(tmp_path, json.dumps({**content(), "version": 2, "more": 1}))
-    with pytest.raises(RecordingError, match="version"):
-        load_text(tmp_path, json.dumps({**content(), "version": "1"}))
+        load_text(tmp_path, json.dumps({**content(), "version": recordings.VERSION + 1, "more": 1}))
+    for odd in ("1", 0, -1, True, 1.0, None):
+        with pytest.raises(RecordingError, match="version"):
+            load_text(tmp_path, json.dumps({**content(), "version": odd}))
 
 
 def test_numbers_beyond_floats_are_refused(tmp_path):
@@ -400,6 +402,7 @@ def test_the_format_is_documented_to_the_last_name():
 def test_a_recording_from_before_there_was_a_choice_read_prompts(tmp_path):
     old = copy.deepcopy(content())
     del old["header"]["source"], old["header"]["source_characters"]
+    old["version"] = 1
     header = load_text(tmp_path, json.dumps(old)).header
     assert (header["source"], header["source_characters"]) == ("prompts", 0)
     assert header.keys() == content()["header"].keys()

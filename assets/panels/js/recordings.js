@@ -50,7 +50,7 @@ function historyOf(record) {
 function recordingText(history) {
   const { header, moments, rss, lanes } = recordOf(history);
   return JSON.stringify({
-    format: "streaming-comparison", version: 1, header,
+    format: "streaming-comparison", version: 2, header,
     moments: moments.map(({ seconds, state, rss_bytes }) => [seconds, state, rss_bytes]),
     rss,
     lanes: lanes.map((lane) => ({
