@@ -22,10 +22,11 @@ from comparisons import (
     sweep,
 )
 from comparisons.feeds import SourceFeed
+from comparisons.files import write_whole
 from comparisons.quality import Quality, measure
 from comparisons.sources import FileText
 from streaming import models
-from streaming.errors import StreamingError
+from streaming.errors import SettingsError, StreamingError
 
 __all__ = ["main"]
 
@@ -72,12 +73,14 @@ def _arguments() -> argparse.ArgumentParser:
 
 def _measure(arguments: argparse.Namespace) -> None:
     files = {path.name: FileText(path) for path in arguments.text}
+    if arguments.save and not arguments.save.parent.is_dir():
+        raise SettingsError(f"There is no folder {str(arguments.save.parent)!r} to write into: make it first.")
     loaded = models.load(arguments.model)
     texts = {name: SourceFeed(loaded.tokenizer, loaded.start_token, file) for name, file in files.items()}
     quality = measure(loaded, seed=arguments.seed, tokens=arguments.tokens, budget=arguments.budget, texts=texts)
     print(_table(quality))
     if arguments.save:
-        arguments.save.write_text(quality.as_json(), encoding="utf-8")
+        write_whole(arguments.save, quality.as_json().encode())
     print(json.dumps(quality.as_dict()))
 
 

@@ -13,6 +13,7 @@ from string import Template
 from typing import Any
 
 from comparisons import recordings
+from comparisons.files import write_whole
 from comparisons.recordings import Recording
 from comparisons.scripts import asset, harmless, script
 from comparisons.static import StaticFile, plotly_source
@@ -70,7 +71,7 @@ def add_command(commands: Any) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     text = page(TEXTS[arguments.language], recordings.load(arguments.file))
     try:
-        arguments.html.write_text(text, encoding="utf-8")
+        write_whole(arguments.html, text.encode())
     except OSError as error:
         raise SettingsError(f"{arguments.html} cannot be written ({error.strerror}): choose another place.") from None
     print(f"{arguments.html}: {arguments.html.stat().st_size} bytes")

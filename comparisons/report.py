@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from comparisons import paper, results
 from comparisons.cards import card, side_by_side
 from comparisons.files import write_whole
 from comparisons.markdown import markdown, number, table
+from comparisons.quality import Quality
 from comparisons.reproductions import EXPERIMENTS
 from streaming import models
 from streaming.errors import SettingsError
@@ -68,9 +70,15 @@ def _quality(name: str) -> dict[str, Any]:
     """What `measure --save` wrote beside a bundled model."""
     path = models.BUNDLED / name / "quality.json"
     try:
-        return json.loads(path.read_text("utf-8"))
+        known = json.loads(path.read_text("utf-8"))
     except OSError:
-        raise SettingsError(f"{path} is missing: run `python -m comparisons measure {name} --save {path}`.") from None
+        known = {}
+    if missing := {field.name for field in fields(Quality)} - known.keys():
+        raise SettingsError(
+            f"{path} is not there or of an earlier version (no {min(missing)!r}): run `python -m comparisons measure "
+            f"{name} --save {path}`."
+        )
+    return known
 
 
 def _card(name: str) -> str:

@@ -30,7 +30,9 @@ def execute(path: Path) -> NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=TIMEOUT_SECONDS, resources=resources, record_timing=False)
+    # Otherwise what a cell prints would be one output on a fast machine, and several on a slow one.
+    steady = {"coalesce_streams": True, "record_timing": False}
+    client = NotebookClient(notebook, timeout=TIMEOUT_SECONDS, resources=resources, **steady)
     # tqdm would warn, in an output, that it cannot draw its bars.
     client.execute(env={**os.environ, "PYTHONWARNINGS": "ignore:IProgress not found"})
     return notebook
