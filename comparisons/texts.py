@@ -130,6 +130,7 @@ class Texts:
     budget_line: str
     process_memory: str
     event_training: str
+    event_sinks_gone: str
     events: Mapping[str, str]
 
     download: str
@@ -363,6 +364,7 @@ ENGLISH = Texts(
     budget_line="memory budget {budget}",
     process_memory="process RSS",
     event_training="training length",
+    event_sinks_gone="{lane}: sinks evicted",
     events={
         "first-eviction": "{lane}: first eviction",
         "kv-budget": "{lane}: memory budget",
@@ -697,6 +699,7 @@ ITALIAN = Texts(
     budget_line="limite di memoria {budget}",
     process_memory="RSS del processo",
     event_training="lunghezza di addestramento",
+    event_sinks_gone="{lane}: sink espulsi",
     events={
         "first-eviction": "{lane}: prima espulsione",
         "kv-budget": "{lane}: limite di memoria",

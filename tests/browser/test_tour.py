@@ -115,8 +115,9 @@ def test_in_a_lecture_lanes_and_perplexity_fill_one_screen_in_large_type(page, w
         const size = s => parseFloat(getComputedStyle(document.querySelector(s)).fontSize);
         return { bottom: bottom('[data-chart=perplexity]'), width: document.documentElement.scrollWidth,
             plot: document.querySelector('[data-chart=perplexity] .sl-plot').clientHeight,
+            answers: document.querySelector('.sl-answers .sl-own').clientHeight,
             text: size('.sl-text'), number: size('.sl-stats dd'), verdict: size('.sl-verdict') }; }"""
     )
     assert seen["bottom"] <= height and seen["width"] <= width
-    assert seen["plot"] >= 0.3 * height
+    assert seen["plot"] >= 0.3 * height and seen["answers"] > 0
     assert seen["text"] >= height / 55 and seen["verdict"] >= height / 45 and seen["number"] >= height / 30

@@ -1,11 +1,12 @@
 // The run on show as files: its curves as CSV, all of it as a recording (JSON) and as a page that replays it (HTML), its
-// charts as PNG and SVG.
+// charts as PNG and SVG. What a run was set to, and with which versions it was made, goes along.
 
 const CSV_COLUMNS = ["lane", "tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds"];
 
 function runCsv(history) {
   const rows = history.lanes.flatMap((lane) => lane.curve.map((point) => [lane.label, ...point]));
-  return [CSV_COLUMNS, ...rows].map((row) => row.join(",")).join("\n") + "\n";
+  const about = Object.entries(history.header ?? {}).map(([name, value]) => `# ${name}: ${JSON.stringify(value)}`);
+  return [...about, ...[CSV_COLUMNS, ...rows].map((row) => row.join(","))].join("\n") + "\n";
 }
 
 function fileName(history, ending) {
@@ -20,13 +21,25 @@ function download(text, type, name) {
   URL.revokeObjectURL(link.href);
 }
 
+// A chart by itself, for a slide or a paper: it has its title, and what it stands on.
+function picture(state, figure, plot) {
+  const [name, about] = figure.querySelectorAll("figcaption > *");
+  const { size, card, ink } = state.look;
+  const title = {
+    text: `<b>${name.textContent}</b>  ${about.textContent}`, font: { color: ink, size: size.type + 3 },
+    x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: size.type },
+  };
+  const margin = { ...plot.layout.margin, t: plot.layout.margin.t + 3 * size.type };
+  return { data: plot.data, layout: { ...plot.layout, title, margin, paper_bgcolor: card } };
+}
+
 async function saveCharts(state, format) {
   for (const figure of state.root.querySelectorAll("[data-chart]")) {
     const filename = fileName(state.history, figure.dataset.chart);
     const plot = figure.querySelector(".sl-plot");
     drawChart(state, figure.dataset.chart, plot);
-    const size = { width: plot.clientWidth, height: plot.clientHeight, scale: 2 };
-    await window.Plotly.downloadImage(plot, { format, filename, ...size });
+    const size = { width: plot.clientWidth, height: plot.clientHeight + 3 * state.look.size.type, scale: 2 };
+    await window.Plotly.downloadImage(picture(state, figure, plot), { format, filename, ...size });
   }
 }
 

@@ -24,13 +24,19 @@ function endsOf(traces, heightOf, textOf) {
   });
 }
 
+// Where no sinks are kept, the first tokens to leave are those that would be.
+function eventWords(lane, { kind }) {
+  const gone = kind === "first-eviction" && !lane.sinks && lane.kind !== "recompute";
+  return gone ? page.words.event_sinks_gone : page.words.events[kind];
+}
+
 // Training length (once), then what happened to the lanes on show, from left to right.
 function eventsShown(state) {
   const { header } = state.history;
   const found = header ? [{ at: header.context, text: page.words.event_training, ink: state.look.muted }] : [];
   for (const lane of shownLanes(state)) {
     for (const event of lane.events) {
-      const words = page.words.events[event.kind];
+      const words = eventWords(lane, event);
       if (words) found.push({ at: event.at, text: fill(words, { lane: laneName(lane) }), ink: state.look[lane.kind] });
     }
   }
