@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import logging
 import os
+import signal
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,18 +18,28 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it when it is imported
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from comparisons import export, panels, recordings
 from comparisons.config import Config, read_config
 from comparisons.forms import MORE_LANES, PRESETS, Form
+from comparisons.guard import Calls, Guard
+from comparisons.health import health_route
 from comparisons.library import KeptRun, library
 from comparisons.limits import limits
+from comparisons.logs import log_to_stderr
+from comparisons.memory import KvMemory
+from comparisons.places import Places
 from comparisons.sessions import Sessions
 from comparisons.static import StaticFile, plotly_file
 from comparisons.texts import ENGLISH, TEXTS, Texts
+from comparisons.unread import while_read
+from comparisons.zerogpu import on_gpu
 from streaming import models
 from streaming.errors import StreamingError
 from streaming.models import LoadedModel
+
+_LOG = logging.getLogger("app")
 
 RECORDINGS = Path(__file__).resolve().parent / "assets" / "recordings"
 FIRST_PAINT = "first-paint"
@@ -33,13 +49,26 @@ PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private
 FAILED = "() => { document.dispatchEvent(new Event('sl-failed')); }"
 LINK = "(...values) => { document.dispatchEvent(new CustomEvent('sl-link', { detail: values })); }"
 
+SPARE_CALLS = 32
+"""Calls at the same time beside those that run or wait: commands, settings, and starts that are refused."""
+
+FAREWELL_SECONDS = 1.5
+"""How long visitors may take to hear that the server is restarting."""
+
+SILENT_MS = 5000
+"""A visitor whose network is gone says nothing more: after so long their connection is closed."""
 
 Offers = Mapping[str, Mapping[str, object]]
 """By language, what its page can fetch when it needs it; see `panels.script`."""
 
 
 def build(
-    loaded: LoadedModel, *, plotly_url: str, first_paint: str | None = None, offers: Offers | None = None
+    loaded: LoadedModel,
+    *,
+    plotly_url: str,
+    first_paint: str | None = None,
+    offers: Offers | None = None,
+    sessions: Sessions | None = None,
 ) -> gr.Blocks:
     """The page, in English at the root and in Italian at /it.
 
@@ -48,8 +77,9 @@ def build(
         plotly_url: where the page finds plotly.js.
         first_paint: the payload of a recorded run, shown until the visitor starts one.
         offers: what the page of each language can fetch besides.
+        sessions: the runs of its visitors; by default its own, with the usual limits.
     """
-    sessions, offers = Sessions(loaded), offers or {}
+    sessions, offers = sessions or Sessions(loaded), offers or {}
     with gr.Blocks(title=ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
         _fill(page, ENGLISH, sessions, loaded.name, plotly_url, first_paint, offers)
     for words in (text for text in TEXTS.values() if text is not ENGLISH):
@@ -84,7 +114,7 @@ def _fill(
             reading = form.reading(_sent(event, "text"))
             visitor = request.session_hash or ""
             frames = sessions.frames(visitor, form.settings(), model=form.model, reading=reading)
-            yield from panels.payloads(frames)
+            yield from while_read(panels.payloads(frames), lambda: _piled(page, visitor))
         except StreamingError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -102,7 +132,7 @@ def _fill(
 
     with panels.live_panel(words, plotly_url, control, first_paint, offers=offers.get(words.language)) as panel:
         inputs = _inputs(words, model)
-    run = {"fn": start, "inputs": inputs, "outputs": panel, "concurrency_id": "runs", **RUNNING}
+    run = {"fn": on_gpu(start), "inputs": inputs, "outputs": panel, "concurrency_id": "runs", **RUNNING}
     public = {"api_name": "start"} if words is ENGLISH else {"api_visibility": "private"}
     started = panel.start(**run, **public)
     chosen = panel.preset(preset, None, inputs, **PRIVATE)
@@ -111,6 +141,12 @@ def _fill(
     panel.link(None, inputs, None, js=LINK)
     panel.refuse(_refusal(words), None, None, **PRIVATE)
     page.load(restore, None, inputs, **PRIVATE)
+
+
+def _piled(page: gr.Blocks, visitor: str) -> int:
+    """How many messages lie ready for a visitor and were not taken."""
+    messages = page._queue.pending_messages_per_session.get(visitor)
+    return 0 if messages is None else messages.qsize()
 
 
 def _refusal(words: Texts) -> Callable[[gr.EventData], None]:
@@ -180,19 +216,28 @@ def serve(
     page: gr.Blocks,
     files: Sequence[StaticFile],
     config: Config,
+    sessions: Sessions,
     *,
     host: str | None,
     port: int | None,
     inbrowser: bool = False,
 ) -> None:
-    """Serve until interrupted. Without a host and a port, gradio's environment variables decide."""
-    page.queue(api_open=False, default_concurrency_limit=config.runs, max_size=config.waiting).launch(
+    """Serve until SIGTERM or SIGINT. Without a host and a port, gradio's environment variables decide."""
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    calls = config.runs + config.waiting + SPARE_CALLS  # who may run and who waits, our own queue decides
+    guard = Middleware(Guard, calls=lambda: _calls(page), pages=frozenset(f"/{language}" for language in TEXTS))
+    page.queue(api_open=False, default_concurrency_limit=calls, max_size=calls).launch(
         server_name=host,
         server_port=port,
         inbrowser=inbrowser,
         theme=panels.theme(),
         head=panels.head(),
-        app_kwargs={"routes": [file.route() for file in files]},
+        app_kwargs={"routes": [health_route(sessions), *(file.route() for file in files)], "middleware": [guard]},
+        max_threads=calls,
+        state_session_capacity=1000,
+        prevent_thread_lock=True,
         ssr_mode=False,
         run_history=False,
         enable_monitoring=False,
@@ -200,6 +245,38 @@ def serve(
         max_file_size="2mb",
         footer_links=["gradio"],
     )
+    _close_when_silent(page.server)
+    log_to_stderr()
+    _LOG.info("serving", extra={"runs": config.runs, "waiting": config.waiting, "kv_mb": config.kv_mb})
+    over.wait()
+    _end(page, sessions)
+
+
+def _calls(page: gr.Blocks) -> Calls:
+    """What the page can be asked to do, by the numbers that Gradio gave."""
+    panels_ = frozenset(number for number, block in page.blocks.items() if block.elem_id == "panel")
+    return Calls(inputs={number: len(call.inputs) for number, call in page.fns.items()}, components=panels_)
+
+
+def _close_when_silent(server: Any) -> None:
+    """Connections that answer nothing, or take nothing, are closed by the system, where it can."""
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return
+    for listening in (one for server_ in server.servers for one in server_.sockets):
+        with contextlib.suppress(OSError):
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_MS)
+
+
+def _end(page: gr.Blocks, sessions: Sessions) -> None:
+    """Tell every visitor, give them the time to hear it, and close."""
+    _LOG.info("restarting", extra=dict(zip(("runs", "waiting"), sessions.places.counts, strict=True)))
+    sessions.close()
+    latest = time.monotonic() + FAREWELL_SECONDS
+    while any(sessions.places.counts) and time.monotonic() < latest:
+        time.sleep(0.05)
+    time.sleep(0.3)  # the last frames are on their way
+    page.server.config.timeout_graceful_shutdown = 1
+    page.close(verbose=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -219,9 +296,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     plotly = plotly_file()
     shells = {words.language: export.shell_file(words) for words in TEXTS.values()}
-    page = build(loaded, plotly_url=plotly.url, first_paint=first_paint(runs), offers=offers(runs, shells))
+    sessions = Sessions(
+        loaded,
+        places=Places(config.runs, config.waiting, turn_seconds=config.turn, pause_seconds=config.pause),
+        memory=KvMemory(config.kv_mb * 1_000_000),
+    )
+    page = build(
+        loaded,
+        plotly_url=plotly.url,
+        first_paint=first_paint(runs),
+        offers=offers(runs, shells),
+        sessions=sessions,
+    )
     files = [plotly, *shells.values(), *(run.file for run in runs)]
-    serve(page, files, config, host=options.host, port=options.port, inbrowser=options.inbrowser)
+    serve(page, files, config, sessions, host=options.host, port=options.port, inbrowser=options.inbrowser)
     return 0
 
 

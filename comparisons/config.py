@@ -17,6 +17,15 @@ PREFIX = "STREAMING_"
 RUNS_PER_CORE = 2
 """At its usual pace a run takes a small part of a core; at full speed it shares fairly with the others."""
 
+BASE_MB = 1000
+"""What Python, torch, Gradio and a bundled model take, before any run."""
+
+KV_SHARE = 0.4
+"""Of the memory beside that: the rest is for other models, for reading, and for what a run remembers."""
+
+LEAST_KV_MB = 64
+"""Of a run at its usual budget: a dense cache, the room that it grows into, and a fork that answers."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
@@ -26,11 +35,17 @@ class Config:
         model: what the page opens with: a bundled model, a folder, or a Hub id.
         runs: how many may go on at the same time; more wait in a queue.
         waiting: how many may wait; the next is told to come back later.
+        kv_mb: memory for the keys and values of all runs together, in units of 1,000,000 bytes.
+        turn: seconds that a run may take while others wait.
+        pause: seconds that a run may be paused while others wait; ten times as long while nobody does.
     """
 
     model: str = "sink"
     runs: int = limited(4, Range(min=1, max=256, unit="runs"))
-    waiting: int = limited(32, Range(min=1, max=10_000, unit="visitors"))
+    waiting: int = limited(36, Range(min=1, max=1_000, unit="visitors"))
+    kv_mb: int = limited(1000, Range(min=1, max=1_000_000, unit="MB"))
+    turn: int = limited(120, Range(min=5, max=86_400, unit="seconds"))
+    pause: int = limited(30, Range(min=1, max=86_400, unit="seconds"))
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -40,7 +55,7 @@ class Config:
 
 
 def read_config(environ: Mapping[str, str] = os.environ, machine: Machine | None = None) -> Config:
-    """The set-up that STREAMING_MODEL, STREAMING_RUNS and STREAMING_WAITING ask for.
+    """The set-up that the variables STREAMING_MODEL, STREAMING_RUNS and so on ask for.
 
     Raises:
         SettingsError: a variable is not what it should be, or there is no such setting.
@@ -51,11 +66,18 @@ def read_config(environ: Mapping[str, str] = os.environ, machine: Machine | None
     if unknown:
         known = ", ".join(PREFIX + name.upper() for name in Config.__dataclass_fields__)
         raise SettingsError(f"There is no setting {PREFIX}{min(unknown).upper()}; there are {known}.")
-    usual = {"runs": max(1, round(RUNS_PER_CORE * machine.cores))}
     try:
-        return Config(**usual | {name: _read(name, text) for name, text in given.items()})
+        asked = {name: _read(name, text) for name, text in given.items()}
+        return Config(**_usual(machine, asked.get("kv_mb")) | asked)
     except SettingsError as error:
         raise SettingsError(f"Environment: {PREFIX}… {error}") from None
+
+
+def _usual(machine: Machine, kv_mb: int | str | None) -> dict[str, int]:
+    """What follows from the machine: so many runs as its cores can drive and its memory can hold."""
+    kv_mb = kv_mb or max(LEAST_KV_MB, int(KV_SHARE * (machine.memory_bytes / 1e6 - BASE_MB)))
+    by_cores, by_memory = round(RUNS_PER_CORE * machine.cores), int(kv_mb) // LEAST_KV_MB
+    return {"kv_mb": kv_mb, "runs": min(256, max(1, min(by_cores, by_memory)))}
 
 
 def _read(name: str, text: str) -> str | int:

@@ -15,11 +15,13 @@ STREAMING = (
     "pretrain"
 )
 COMPARISONS = (
-    "arguments vocabulary scenes prompts feeds readings sources detokenise metrics machine limits config memory places schema "
+    "arguments vocabulary scenes prompts feeds readings sources detokenise metrics machine limits config memory places "
+    "schema "
     "frames asking answering terminal journal lanes runner files forms recordings recorder replay experiment "
     "compare recall quality paper results subjects tables curves step_costs reproductions markdown drawing figures "
     "images schedules reproduce cards report bench shelf costs checkpoints stretches marathon marathon_report "
-    "marathon_command cells ledger pool ray_sweep sweep texts static scripts export library sessions panels "
+    "marathon_command cells ledger pool ray_sweep sweep texts static scripts export library sessions unread health "
+    "logs guard zerogpu panels "
     "__main__"
 )
 ORDER = {"streaming": STREAMING.split(), "comparisons": COMPARISONS.split()}

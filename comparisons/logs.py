@@ -1,0 +1,55 @@
+"""The server's log: one JSON object a line, on standard error, without anything that a visitor wrote.
+
+An error is logged by its type and by where it was raised; its message stays out, and so do the values that a library
+puts into its own messages.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from datetime import datetime, timezone
+
+__all__ = ["JsonLines", "log_to_stderr"]
+
+_OURS = ("app", "comparisons", "streaming")
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_FRAMES = 3
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON: time, level, where from, what, and what was given as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See the class."""
+        ours = record.name.partition(".")[0] in _OURS
+        line = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "from": record.name,
+            "what": record.getMessage() if ours else str(record.msg)[:200],
+            **{name: value for name, value in vars(record).items() if ours and name not in _USUAL},
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line |= _told(record.exc_info[1])
+        return json.dumps(line, ensure_ascii=True, default=lambda value: type(value).__name__)
+
+
+def _told(error: BaseException) -> dict[str, object]:
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return {"error": type(error).__name__, "at": [f"{frame.filename}:{frame.lineno}" for frame in frames]}
+
+
+def log_to_stderr() -> None:
+    """From now on: what this project does, and what goes wrong in what it stands on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+from comparisons.logs import JsonLines
+
+
+def line(name: str, message: str, *arguments: object, extra: dict | None = None, error: bool = False) -> dict:
+    caught = sys.exc_info() if error else None
+    record = logging.getLogger(name).makeRecord(name, 20, "f.py", 1, message, arguments, caught, extra=extra)
+    text = JsonLines().format(record)
+    assert "\n" not in text
+    return json.loads(text)
+
+
+def test_a_record_is_one_line_of_json_with_what_was_given():
+    told = line("comparisons.sessions", "run ends", extra={"run": "abc", "tokens": [1, 2], "odd": object()})
+    assert (told["what"], told["run"], told["tokens"], told["odd"]) == ("run ends", "abc", [1, 2], "object")
+    assert told["level"] == "info" and told["time"].endswith("+00:00")
+
+
+def test_an_error_is_told_by_its_type_and_place_without_its_words():
+    try:
+        raise ValueError("my secret letter\n<b>")
+    except ValueError:
+        told = line("comparisons.runner", "lane failed", error=True)
+    assert told["error"] == "ValueError" and "test_logs.py" in told["at"][-1]
+    assert "secret" not in json.dumps(told)
+
+
+def test_what_a_library_puts_into_its_messages_stays_out():
+    assert line("some.library", "cannot read %s", "my secret letter")["what"] == "cannot read %s"
+    assert "secret" not in json.dumps(line("some.library", "x", extra={"text": "secret"}))
