@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 
+from comparisons.__main__ import main
 from comparisons.metrics import perplexity
 from comparisons.quality import Quality, _where, measure, read_stream
 from streaming import models
@@ -91,3 +92,8 @@ def test_in_context_is_a_plain_forward_over_the_training_length() -> None:
 )
 def test_where_a_fact_is(told: tuple[int, int], where: str | None) -> None:
     assert _where(told, now=1000, budget=128) == where
+
+
+def test_figures_that_could_not_be_kept_are_not_measured(tmp_path, capsys) -> None:
+    assert main(["measure", "no-such-model", "--save", str(tmp_path / "nowhere" / "quality.json")]) == 2
+    assert "make it first" in capsys.readouterr().err

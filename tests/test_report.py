@@ -110,3 +110,8 @@ def test_only_what_is_between_the_markers_is_rewritten() -> None:
 def test_a_page_without_markers_is_told_of() -> None:
     with pytest.raises(SettingsError, match="no section 'results'"):
         report.with_sections("nothing here", {"results": str})
+
+
+def test_a_model_that_was_not_measured_is_told_of_with_the_command() -> None:
+    with pytest.raises(SettingsError, match="python -m comparisons measure nowhere --save"):
+        report._quality("nowhere")
