@@ -381,13 +381,15 @@ ENGLISH = Texts(
         Question(
             ask="Does it remember?",
             answer="Within its cache, yes: {sinks} first tokens and the {recent} latest. {evicted} tokens of this run have "
-            "been evicted; a question about them can only be answered by chance. Compare the answers with the reference.",
+            "been evicted; a question about them can only be answered by chance. Of the {asked} questions whose answer is "
+            "known, StreamingLLM got {right} right so far.",
         ),
         Question(
-            ask="Why keep the first tokens at all?",
+            ask="Why four sinks?",
             answer="Attention has to go somewhere, and models learn to leave it on the first tokens when nothing else "
-            "fits. Take them away and the rest gets attention that it never had in training: set the sinks to 0, "
-            "or try “Without sinks”, and see what this model does.",
+            "fits (here, on the first {first}: {share}). Without them the rest gets attention that it never had in "
+            "training. The paper found four to be enough for models trained without a sink of their own: set the sinks "
+            "to 0, 1, 2 or 8, or try “Without sinks”, and see what this one needs.",
         ),
         Question(
             ask="How do positions work?",
@@ -716,13 +718,15 @@ ITALIAN = Texts(
         Question(
             ask="Ricorda?",
             answer="Dentro la cache, sì: i primi {sinks} token e gli ultimi {recent}. In questa esecuzione {evicted} token "
-            "sono stati espulsi: una domanda su di essi trova risposta solo per caso. Confronta le risposte con il riferimento.",
+            "sono stati espulsi: una domanda su di essi trova risposta solo per caso. Delle {asked} domande con "
+            "risposta nota, StreamingLLM ne ha azzeccate finora {right}.",
         ),
         Question(
-            ask="Perché tenere i primi token?",
+            ask="Perché quattro sink?",
             answer="L’attenzione deve andare da qualche parte, e i modelli imparano a lasciarla sui primi token quando "
-            "non serve altrove. Toglili, e il resto riceve un’attenzione mai avuta in addestramento: metti i sink a 0, "
-            "o prova «Senza sink», e guarda che cosa fa questo modello.",
+            "non serve altrove (qui, sui primi {first}: {share}). Senza di essi il resto riceve un’attenzione mai avuta in "
+            "addestramento. Secondo l’articolo ne bastano quattro ai modelli addestrati senza un sink apposito: metti i "
+            "sink a 0, 1, 2 o 8, o prova «Senza sink», e guarda quanti ne servono a questo.",
         ),
         Question(
             ask="Come funzionano le posizioni?",

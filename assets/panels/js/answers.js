@@ -27,9 +27,16 @@ function answerText(item) {
 }
 
 // Where a fact is asked for, its words are known: they are in the answer, or they are not.
+function isKnown(item) {
+  return Boolean(item?.done && item.expected);
+}
+
+function isRight(item) {
+  return isKnown(item) && item.answer.toLowerCase().includes(item.expected.toLowerCase());
+}
+
 function drawMark(mark, item) {
-  const known = Boolean(item?.done && item.expected);
-  const right = known && item.answer.toLowerCase().includes(item.expected.toLowerCase());
+  const [known, right] = [isKnown(item), isRight(item)];
   mark.dataset.right = known ? (right ? "yes" : "no") : "";
   setText(mark, known ? page.words[right ? "right" : "wrong"] : "");
 }

@@ -5,6 +5,11 @@ function shareText(percent) {
   return `${decimalText(percent, percent < 9.95 ? 1 : 0)} %`;
 }
 
+// Of which tokens the share is told.
+function firstTokens(lane) {
+  return lane.sink_share?.tokens ?? (lane.sinks || 4);
+}
+
 function shareWords(lane, recorded) {
   const { words } = page;
   if (lane.sink_share) return shareText((100 * lane.sink_share.layers.reduce((sum, one) => sum + one, 0)) / lane.sink_share.layers.length);
@@ -23,6 +28,6 @@ function drawShare(root, lane, recorded) {
   layers.forEach((one, i) => bars.children[i].style.setProperty("--part", one));
   bars.title = told.join("\n");
   bars.setAttribute("aria-label", told.join(", "));
-  setText(root.querySelector(".sl-share-label"), fill(page.words.share_label, { tokens: countText(lane.sink_share?.tokens ?? (lane.sinks || 4)) }));
+  setText(root.querySelector(".sl-share-label"), fill(page.words.share_label, { tokens: countText(firstTokens(lane)) }));
   setText(root.querySelector(".sl-share-mean"), shareWords(lane, recorded));
 }
