@@ -24,8 +24,8 @@ from tests.browser.conftest import FLAGS
 from tests.serving import served
 
 BARS = {"content_ms": 1500, "bytes_per_second": 60_000, "longest_task_ms": 100, "heap_mb_per_hour": 10}
-"""What we want, at most; the processor time of a task, since its wall time is the machine's. A heap's slope needs a run of
-many minutes: collections come at their own time."""
+"""What we want, at most; the processor time of a task, since its wall time is the machine's. A heap's slope needs a run
+of many minutes: collections come at their own time."""
 
 TRACED_SECONDS = 10.0
 TRACED = {"includedCategories": ["disabled-by-default-devtools.timeline", "__metadata"], "excludedCategories": ["*"]}
