@@ -233,7 +233,9 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(visit, address):
 
 
 def test_inside_another_page_it_runs_and_hears_its_keys(visit, address):
-    visit.page.set_content(f"<h1>Another page</h1><iframe src='{address}' width=1200 height=900></iframe>")
+    outside = f"<h1>Another page</h1><iframe src='{address}' width=1200 height=900></iframe>"
+    visit.page.route("**/outside", lambda route: route.fulfill(body=outside, content_type="text/html"))
+    visit.page.goto(f"{address}outside")
     inside = visit.page.frame_locator("iframe")
     expect(inside.locator(".sl-lane")).to_have_count(2)
     inside.locator("h1").click()
