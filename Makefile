@@ -8,7 +8,7 @@ ON := $(BIN)/python -m comparisons
 TABLES := 1 2 3 6 7
 FIGURES := 3 5 10
 
-.PHONY: run test lint format browser results clean
+.PHONY: run test lint format browser results audit clean
 
 run: $(VENV)/run.stamp  ## the demo on the bundled model, in the browser
 	$(BIN)/python app.py --inbrowser
@@ -35,6 +35,9 @@ results: $(VENV)/test.stamp browser  ## all that is measured of the bundled mode
 	$(ON) record
 	$(BIN)/python examples/execute.py
 	$(ON) report
+
+audit: $(VENV)/test.stamp  ## known vulnerabilities and licences of what is installed; the former need a network
+	$(BIN)/python -m tests.audit
 
 browser:  ## Chromium for the browser tests, from the system's packages
 	@command -v chromium >/dev/null || sh tests/browser/install-chromium.sh
