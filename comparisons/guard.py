@@ -43,6 +43,7 @@ HEADERS = {
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
+            "connect-src 'self' data: blob:",
             "worker-src 'self' blob:",
             "object-src 'none'",
             "base-uri 'self'",
