@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.audit import ROOT, closure, judged, required
+from tests.audit import ROOT, closure, judged, required, told
 
 
 def test_what_the_demo_needs_has_licences_that_allow_it():
@@ -39,3 +39,12 @@ class _About(dict):
 )
 def test_a_licence_is_judged_by_what_it_says(licence, fine):
     assert [row[-1] for row in judged({"some": Package(licence)})] == [fine]
+
+
+def test_what_was_not_looked_up_is_not_called_safe():
+    audited = [
+        {"name": "Torch", "version": "2.13.0+cpu", "skip_reason": "not found"},
+        {"name": "h11", "version": "0.1", "vulns": [{"id": "PYSEC-1"}]},
+        {"name": "numpy", "version": "2", "vulns": []},
+    ]
+    assert told(audited, ["torch", "h11", "numpy", "gradio"]) == (["h11 0.1: PYSEC-1"], ["gradio", "torch"])
