@@ -686,7 +686,7 @@ ITALIAN = Texts(
         "memory": "La memoria comune a tutte le esecuzioni di questo server è esaurita: fermata dopo {tokens} token",
         "turn": "Altri aspettavano, e questa esecuzione aveva avuto il suo turno: fermata dopo {tokens} token",
         "idle": "In pausa così a lungo che il posto è andato ad altri: fermata dopo {tokens} token",
-        "restart": "Il server si riavvia, ricarica la pagina tra un minuto: ferma dopo {tokens} token",
+        "restart": "Il server si riavvia, ricarica la pagina tra un minuto: fermata dopo {tokens} token",
     },
     curves="Curve",
     show_lanes="Corsie mostrate",

@@ -109,7 +109,7 @@ def main() -> int:
     )
     if missing:
         print(
-            f"NOT LOOKED UP: {len(missing)} of {len(packages)} packages. The advisory service could not be asked for them"
+            f"NOT LOOKED UP: {len(missing)} of {len(packages)} packages, for which no advisory service could be asked"
         )
         print("from here: run `make audit` where there is a network.", ", ".join(missing))
     refused = [name for name, _, _, fine in rows if not fine]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from comparisons.memory import KvMemory
+from streaming.policies import Policy, open_stream
+from tests.speaking import loaded
 
 
 def test_what_others_hold_is_not_granted_and_what_they_free_is():
@@ -39,3 +43,13 @@ def test_many_at_once_never_hold_more_than_there_is():
     for thread in threads:
         thread.join()
     assert max(seen) <= 1000 and memory.held_bytes == 0
+
+
+@pytest.mark.parametrize("policy", ["dense", "sinks:4+28", "window:32", "recompute:8"])
+def test_what_a_stream_will_take_is_known_before_it_reads(policy):
+    stream = open_stream(loaded(), Policy.parse(policy), chunk=16)
+    stream.read([1] * 5)
+    for count in (1, 16, 3, 16, 16, 1, 16, 16):
+        foreseen = stream.allocated_after(count)
+        stream.read([1] * count)
+        assert stream.allocated_nbytes == foreseen
