@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -29,10 +30,10 @@ async def broken(request: Request) -> JSONResponse:
     raise ZeroDivisionError("with the visitor's secret in it")
 
 
-APP = Guard(
-    Starlette(routes=[Route("/config", broken), Route("/{path:path}", echo, methods=["GET", "POST"])]),
-    calls=lambda: Calls(inputs={3: 2, 5: 0}, components=frozenset({7})),
-    pages=frozenset({"/it"}),
+CALLS = Calls(inputs={3: 2, 5: 0}, components=frozenset({7}))
+APP = Starlette(
+    routes=[Route("/config", broken), Route("/{path:path}", echo, methods=["GET", "POST"])],
+    middleware=[Middleware(Guard, calls=lambda: CALLS, pages=frozenset({"/it"}))],
 )
 
 
