@@ -10,6 +10,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def drawn(schedules: Sequence[Schedule]) -> go.Figure:
 
 
 def _panel(schedules: Sequence[Schedule], measure: str, title: str) -> Panel:
-    looks = [(colours()[kind], dash) for kind, dash in DASHES.items()]
+    looks = cycle([(colours()[kind], dash) for kind, dash in DASHES.items()])
     lines = [
         Line(
             name=schedule.name.replace("`", ""),

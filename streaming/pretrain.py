@@ -1,9 +1,9 @@
 """Train the bundled models: `python -m streaming.pretrain --recipe sink --text FILES… --out FOLDER`.
 
 `sink` reads a start token before every text and, once it has learned to read, pays an *attention cost*: the
-share of attention that goes elsewhere than to that token, in all layers but the first ones. A head then rests
-on the sink unless attending to something pays, which is how the heads of large models behave of themselves.
-`vanilla` is the honest contrast: the same architecture, data, steps and seed, with neither.
+share of attention that goes elsewhere than to that token. A head then rests on the sink unless attending to
+something pays, which is how the heads of large models behave of themselves. `vanilla` is the honest contrast:
+the same architecture, data, steps and seed, with neither.
 
 A run is decided by its recipe and its text: the batch of a step depends on nothing but the seed and the step,
 so a run that was stopped and resumed ends where an uninterrupted one does, bit for bit with as many workers.
@@ -143,7 +143,7 @@ class Training:
         loss, attentions = _losses(self.model, ids)
         measured = {"loss": loss.item()}
         if weight > 0:
-            cost = attention_cost(attentions[self.recipe.cost_first_layer :])
+            cost = attention_cost(attentions)
             measured["attention_cost"] = cost.item()
             loss = loss + weight * cost
         return torch.autograd.grad(loss, self._parameters), measured

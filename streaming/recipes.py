@@ -3,8 +3,6 @@
 A run has two phases. First the model learns to read, without any cost; then, from `cost_from` of its steps
 on, it pays for attention that goes elsewhere than to the sink token. The cost from the start would slow the
 learning; taken away again at the end, it would leave a model that gets on well enough without its sinks.
-The first layers never pay: large models attend locally there too (Xiao et al., figure 2), and a model that
-pays for it no longer learns to copy what it has just read.
 """
 
 from __future__ import annotations
@@ -25,8 +23,7 @@ class Recipe:
 
     `start` is whether texts begin with the sink token. Shares are of 1: `cost_from`, `decay_from` and
     `mix_from` of the steps; `texts_first` and `texts_last` of the rows, before and after `mix_from`, that
-    come from text files; `spliced` of the rows whose first few tokens come from elsewhere. The attention cost
-    is paid by the layers from `cost_first_layer` on, counted from 0.
+    come from text files; `spliced` of the rows whose first few tokens come from elsewhere.
     """
 
     name: str
@@ -47,7 +44,6 @@ class Recipe:
     spliced: float = 0.3
     cost_from: float = 0.6
     cost_ramp_steps: int = 200
-    cost_first_layer: int = 2
     peak_rate: float = 3e-3
     last_rate: float = 1.5e-4
     warm_up_steps: int = 100
@@ -69,7 +65,6 @@ class Recipe:
         require(self.weight_decay >= 0 and self.clip > 0, "weight_decay and clip must be positive")
         require(self.attention_cost >= 0, "attention_cost must not be negative")
         require(self.start or not self.attention_cost, "an attention cost needs the start token to rest on")
-        require(0 <= self.cost_first_layer < self.layers, "cost_first_layer must be one of the layers, from 0 on")
 
     def learning_rate(self, step: int) -> float:
         """Warm-up, then constant, then down in a straight line."""
@@ -99,7 +94,7 @@ def require(right: bool, remedy: str) -> None:
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "sink": Recipe(name="sink", start=True, attention_cost=1.0),
+        "sink": Recipe(name="sink", start=True, attention_cost=3.0),
         "vanilla": Recipe(name="vanilla", start=False, attention_cost=0.0),
     }
 )

@@ -34,7 +34,6 @@ SMALL = {
     "heads": 2,
     "mix": MIX,
     "cost_ramp_steps": 2,
-    "cost_first_layer": 0,
     "warm_up_steps": 2,
 }
 SINK, VANILLA = (replace(RECIPES[name], **SMALL) for name in ("sink", "vanilla"))

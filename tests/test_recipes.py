@@ -24,7 +24,6 @@ SINK, VANILLA = RECIPES["sink"], RECIPES["vanilla"]
         ({"attention_cost": -0.1}, "must not be negative"),
         ({"seed": -1}, "seed must not be negative"),
         ({"start": False}, "needs the start token"),
-        ({"cost_first_layer": 6}, "cost_first_layer must be one of the layers"),
     ],
 )
 def test_settings_out_of_range_are_refused_with_the_remedy(changes, remedy):
