@@ -22,6 +22,8 @@ SCRIPTS = (
 HOSTS = ("gradio", "alone")
 """What the panel can stand in; a script each, which comes last and mounts it."""
 
+_ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<\x85\u2028\u2029"}
+
 
 def asset(name: str) -> str:
     """The text of one of the panel's files."""
@@ -38,8 +40,8 @@ def escaped(data: Any) -> str:
 
 
 def harmless(text: str) -> str:
-    """The same JSON with "<" escaped, so that nobody can take anything in it for markup."""
-    return text.replace("<", "\\u003c")
+    """The same JSON with "<" escaped, so that nobody can take anything in it for markup, and what some end lines at."""
+    return text.translate(_ESCAPED)
 
 
 def script(words: Texts, host: str, known: Mapping[str, object]) -> str:
