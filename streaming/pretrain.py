@@ -62,7 +62,7 @@ def build_model(recipe: Recipe) -> LlamaForCausalLM:
         bos_token_id=START_ID if recipe.start else None,
         eos_token_id=None,
         pad_token_id=None,
-        attn_implementation="eager",  # the one that returns its probabilities
+        attn_implementation="sdpa",
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
@@ -102,14 +102,11 @@ def _first_column(attentions: Sequence[Tensor]) -> Tensor:
     return torch.stack([layer[:, :, 1:, 0] for layer in attentions])
 
 
-def _losses(model: LlamaForCausalLM, ids: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Mean nats per predicted token of (B, T) ids, and attention probabilities.
-
-    Products of matrices are taken in bfloat16, everything else in float32.
-    """
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        out = model(input_ids=ids, use_cache=False, output_attentions=True)
-    return F.cross_entropy(out.logits[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten()), out.attentions
+def _losses(model: LlamaForCausalLM, ids: Tensor, *, attentions: bool) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Mean nats per predicted token of (B, T) ids; and attention probabilities, where asked for."""
+    out = model(input_ids=ids, use_cache=False, output_attentions=attentions)
+    loss = F.cross_entropy(out.logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+    return loss, out.attentions if attentions else ()
 
 
 class Training:
@@ -130,6 +127,7 @@ class Training:
     def advance(self) -> dict[str, float]:
         """Take one step; return its loss in nats per token and, while it is charged, the attention cost."""
         weight = self.recipe.cost_weight(self.step)
+        self._use(attentions=weight > 0)
         parts = sample_batch(self.recipe, self.tokens, self.step).chunk(self._workers)
         results = list(self._pool.map(lambda ids: self._gradients(ids, weight), parts))
         shares = [len(ids) / self.recipe.rows for ids in parts]
@@ -140,7 +138,7 @@ class Training:
         }
 
     def _gradients(self, ids: Tensor, weight: float) -> tuple[Sequence[Tensor], dict[str, float]]:
-        loss, attentions = _losses(self.model, ids)
+        loss, attentions = _losses(self.model, ids, attentions=weight > 0)
         measured = {"loss": loss.item()}
         if weight > 0:
             cost = attention_cost(attentions)
@@ -160,6 +158,7 @@ class Training:
     @torch.inference_mode()
     def evaluate(self, rows: int = 16) -> dict[str, float]:
         """Held-out perplexity in context, and how strongly heads rest on token 0."""
+        self._use(attentions=True)
         losses, strengths = self._measure(self.tokens.held_out_stream, rows)
         found = {"perplexity": math.exp(losses.mean())}
         if len(self.tokens.held_out_text) > self.recipe.context:
@@ -179,8 +178,14 @@ class Training:
 
     @torch.inference_mode()
     def _measure_row(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        loss, attentions = _losses(self.model, ids)
+        loss, attentions = _losses(self.model, ids, attentions=True)
         return loss, _first_column(attentions).mean(dim=(1, 3))
+
+    def _use(self, *, attentions: bool) -> None:
+        """Choose the attention that returns its probabilities, or the faster one that does not."""
+        wanted = "eager" if attentions else "sdpa"
+        if self.model.config._attn_implementation != wanted:
+            self.model.set_attn_implementation(wanted)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint: the old one stays whole until the new one is."""
