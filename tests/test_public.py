@@ -227,7 +227,7 @@ def test_the_end_of_the_server_is_told_and_it_ends_soon(folder):
         sent = time.monotonic()
         os.kill(process.pid, signal.SIGTERM)
         told = [frame["lanes"][0]["reason"] for frame in frames if frame["state"] == "finished"]
-        assert told == ["restart"]
+        assert set(told) == {"restart"}  # the last frame comes once more with the end of the call
         assert process.wait(timeout=20) == 0
         assert time.monotonic() - sent < 15
 
