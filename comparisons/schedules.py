@@ -100,7 +100,8 @@ def _words(settings: Mapping[str, Any]) -> str:
         return "no cost, no sink token"
     first = settings.get("cost_first_layer", 0)
     where = f"layers {first} to {settings['layers'] - 1}" if first else "all layers"
-    return f"cost {settings['attention_cost']:g} from {settings['cost_from']:.0%} on, {where}"
+    products = f", products in {settings['products']}" if "products" in settings else ""
+    return f"cost {settings['attention_cost']:g} from {settings['cost_from']:.0%} on, {where}{products}"
 
 
 def drawn(schedules: Sequence[Schedule]) -> go.Figure:
