@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import httpx
@@ -43,7 +44,8 @@ def ask(method: str, address: str, **more: object) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.request(method, address, **more)
 
-    return asyncio.run(asked())
+    with ThreadPoolExecutor(1) as aside:  # the browser tests leave a loop running in this thread
+        return aside.submit(asyncio.run, asked()).result()
 
 
 @pytest.mark.parametrize(
