@@ -233,10 +233,9 @@ def test_the_end_of_the_server_is_told_and_it_ends_soon(folder):
 
 
 READ_ONLY = """
-mount --make-rprivate / && mount -t tmpfs none /tmp && mount -t tmpfs none /dev/shm || exit 77
-if ! [ -d "$0" ]; then  # the checkout lies under /tmp, and was hidden with it
-    mkdir -p "$0" && mount --bind . "$0" && mount -o remount,bind,ro "$0" && cd "$0" || exit 77
-fi
+mount --make-rprivate / && mount --bind "$0" /mnt && mount -t tmpfs none /tmp && mount -t tmpfs none /dev/shm || exit 77
+# The checkout may lie under /tmp, and be hidden with it.
+mkdir -p "$0" && mount --bind /mnt "$0" && umount /mnt && mount -o remount,bind,ro "$0" && cd "$0" || exit 77
 for place in $(cut -d' ' -f2 /proc/mounts); do
     case $place in /tmp*|/proc*|/sys*|/dev*) ;; *) mount -o remount,bind,ro $place || exit 77;; esac
 done
