@@ -35,6 +35,7 @@ SMALL = {
     "mix": MIX,
     "cost_ramp_steps": 2,
     "warm_up_steps": 2,
+    "bfloat16": False,
 }
 SINK, VANILLA = (replace(RECIPES[name], **SMALL) for name in ("sink", "vanilla"))
 
