@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from comparisons import panels
+from comparisons.texts import ENGLISH
 from tests.serving import served
 
 FLAGS = (
@@ -81,4 +83,13 @@ def page(visit, address) -> Page:
     """The app's page, with its charts drawn."""
     visit.page.goto(address)
     visit.page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
+    return visit.page
+
+
+@pytest.fixture
+def scripts(visit) -> Page:
+    """The panel's own functions, in a page without the app."""
+    visit.page.set_content("<body></body>")
+    text = panels.script(ENGLISH, plotly_url="").rsplit("mount(element", 1)[0]
+    visit.page.add_script_tag(content=text)
     return visit.page

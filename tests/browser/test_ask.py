@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_page import START, STOP, TOPS, start, tokens
-from tests.browser.test_scripts import lane, scripts  # noqa: F401  (a fixture)
+from tests.browser.test_scripts import lane
 
 BOX = ".sl-ask input"
 ASKED = re.compile(r"You asked at token [\d,]+")
@@ -143,12 +143,12 @@ def test_on_a_phone_the_box_stays_as_large_when_a_run_begins(visit, address):
         ({"reason": "error", "message": "The model failed."}, "The model failed."),
     ],
 )
-def test_a_lane_says_what_it_says_or_why_not(scripts, said, shown):  # noqa: F811
+def test_a_lane_says_what_it_says_or_why_not(scripts, said, shown):
     record = {"id": 1, "at": 5, "question": "?", "answer": "", "done": True, "reason": None, "message": "", **said}
     assert scripts.evaluate("said => saidText(said)", record).startswith(shown)
 
 
-def test_a_question_stands_as_asked_until_the_lane_takes_it_up(scripts):  # noqa: F811
+def test_a_question_stands_as_asked_until_the_lane_takes_it_up(scripts):
     earlier = {"id": 1, "at": 5, "question": "A?", "answer": "B.", "done": True, "reason": None, "message": ""}
     says = "([lane, asked]) => { const said = saidBy(lane, asked); return said && [saidLabel(said), said.question]; }"
 

@@ -30,15 +30,6 @@ AT = """([recording, moments]) => {
 }"""
 
 
-@pytest.fixture
-def scripts(visit):
-    """The panel's own functions, in a page without the app."""
-    visit.page.set_content("<body></body>")
-    text = panels.script(ENGLISH, plotly_url="").rsplit("mount(element", 1)[0]
-    visit.page.add_script_tag(content=text)
-    return visit.page
-
-
 def as_json(recording: Recording) -> dict:
     return json.loads(recordings.dumps(recording))
 

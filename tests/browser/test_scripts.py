@@ -5,7 +5,6 @@ import json
 import pytest
 
 from comparisons import panels
-from comparisons.texts import ENGLISH
 
 MARKUP = "<b>${page}</b>{{value}}<script>alert(1)</script>"
 
@@ -30,15 +29,6 @@ def frame(**changes) -> dict:
         "version": 1, "run": "r", "seq": 0, "seconds": 1.0, "state": "running", "recorded": False, "header": header,
         "rss_bytes": 10**8, "rss": {"from": 0, "points": [[0, 10**8, 0.0]]}, "lanes": [lane()], **changes,
     }  # fmt: skip
-
-
-@pytest.fixture
-def scripts(visit):
-    """The panel's own functions, in a page without the app."""
-    visit.page.set_content("<body></body>")
-    text = panels.script(ENGLISH, plotly_url="").rsplit("mount(element", 1)[0]
-    visit.page.add_script_tag(content=text)
-    return visit.page
 
 
 def sentence(scripts, **changes) -> str:
