@@ -3,44 +3,23 @@
 A checkpoint is data here and never code: weights come from safetensors alone, code that a repository brings
 along is neither run nor downloaded, and what is downloaded is a short list of file names.
 
-A Hub model passes these stations, the cheap ones first, so that one that cannot be used here is refused
-before its weights travel: look it up (names and sizes of its files), fetch `config.json`, check family and
-memory, download, load from the local copy without any further request.
+Family, memory and dtype are decided from the configuration and the sizes of the files alone: one that cannot be
+used here is refused before its weights are read or, from the Hub, travel.
 """
 
 from __future__ import annotations
 
-import errno
-import importlib.util
-import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import huggingface_hub
-import psutil
 import torch
-from huggingface_hub import HfApi, hf_hub_download, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-from huggingface_hub.hf_api import ModelInfo
-from tqdm import tqdm
 from transformers import (
-    CONFIG_MAPPING,
     MODEL_FOR_CAUSAL_LM_MAPPING,
-    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedConfig,
@@ -50,42 +29,15 @@ from transformers import (
 from transformers.utils import logging as library_logging
 
 from streaming import families
-from streaming.errors import (
-    HubUnreachable,
-    ModelDamaged,
-    ModelError,
-    ModelGated,
-    ModelNotFound,
-    ModelTooLarge,
-    ModelUnsafe,
-    ModelUnsupported,
-    SettingsError,
-    StreamingError,
-)
+from streaming.checkpoint import CONFIG, read_config, sizes_of, weight_bytes
+from streaming.errors import ModelNotFound, ModelUnsupported, SettingsError
+from streaming.hub import Progress, fetch, keep_quiet
+from streaming.load_errors import damaged, explained, shown
+from streaming.placement import auto_dtype, fast_bfloat16, free_bytes, free_bytes_everywhere, must_spread
 
 __all__ = ["LoadedModel", "Progress", "available", "check_hub_id", "load"]
 
 BUNDLED = Path(__file__).resolve().parent.parent / "assets" / "models"
-
-LOOKUP_SECONDS = 10.0
-SMALL_BYTES = 2**30  # a model below this size in float32 stays in float32 on the CPU
-
-CONFIG = "config.json"
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
-TEXT_FILES = (
-    CONFIG,
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-)
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
 _HUB_ID = re.compile(rf"{_PART}/{_PART}")
@@ -116,19 +68,6 @@ class LoadedModel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """How far a load has come.
-
-    `stage` is "looking up", "downloading" or "loading". Bytes count from 0 in each stage; `total_bytes` is
-    None where the total is not known.
-    """
-
-    stage: str
-    done_bytes: int
-    total_bytes: int | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Plan:
     """What a load will do: decided from the config and the sizes alone, before any weight is read."""
 
@@ -156,7 +95,7 @@ def check_hub_id(text: str) -> str:
     """
     odd = ".." in text or "--" in text or text.endswith(".git")
     if odd or not _HUB_ID.fullmatch(text):
-        raise SettingsError(f"{_shown(text)} is not the id of a Hub model: write owner/name, without a host.")
+        raise SettingsError(f"{shown(text)} is not the id of a Hub model: write owner/name, without a host.")
     return text
 
 
@@ -192,19 +131,16 @@ def load(
     report = on_progress or (lambda progress: None)
 
     def admit(name: str, folder: Path, sizes: Mapping[str, int]) -> _Plan:
-        return _admit(name, _read_config(name, folder), _weight_bytes(sizes), target, chosen)
+        return _admit(name, read_config(name, folder), weight_bytes(sizes), target, chosen)
 
     name, folder = _local_folder(source)
     if folder is None:
-        _keep_quiet()
-        folder = _fetch(check_hub_id(name), _revision(revision), admit, report)
+        keep_quiet()
+        folder = fetch(check_hub_id(name), _revision(revision), admit, report)
     elif revision is not None:
-        raise SettingsError(f"{_shown(source)} is a folder and has no revisions: leave revision out.")
-    sizes = _sizes(name, folder)
-    return _open(admit(name, folder, sizes), folder, _weight_bytes(sizes), report)
-
-
-# ---------------------------------------------------------------------------------------------- arguments
+        raise SettingsError(f"{shown(source)} is a folder and has no revisions: leave revision out.")
+    sizes = sizes_of(name, folder)
+    return _open(admit(name, folder, sizes), folder, weight_bytes(sizes), report)
 
 
 def _local_folder(source: str) -> tuple[str, Path | None]:
@@ -218,7 +154,7 @@ def _local_folder(source: str) -> tuple[str, Path | None]:
     folder = os.path.expanduser(source)
     if not os.path.isdir(folder):
         raise ModelNotFound(
-            f"{_shown(source)} is no folder, no Hub id (owner/name, without a host) and no bundled model; "
+            f"{shown(source)} is no folder, no Hub id (owner/name, without a host) and no bundled model; "
             f"bundled: {', '.join(available()) or 'none'}."
         )
     return Path(folder).resolve().name, Path(folder)
@@ -229,13 +165,13 @@ def _revision(revision: str | None) -> str:
     if revision is None:
         return "main"
     if not isinstance(revision, str) or ".." in revision or not _REVISION.fullmatch(revision):
-        raise SettingsError(f"{_shown(revision)} cannot be a revision: give a branch, a tag or a commit.")
+        raise SettingsError(f"{shown(revision)} cannot be a revision: give a branch, a tag or a commit.")
     return revision
 
 
 def _device(text: str) -> torch.device:
     if not isinstance(text, str) or not _DEVICE.fullmatch(text):
-        raise SettingsError(f"device is 'auto', 'cpu', 'cuda' or 'cuda:0', not {_shown(text)}.")
+        raise SettingsError(f"device is 'auto', 'cpu', 'cuda' or 'cuda:0', not {shown(text)}.")
     if text == "auto":
         text = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(text)
@@ -247,65 +183,8 @@ def _device(text: str) -> torch.device:
 def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
     name = str(dtype).removeprefix("torch.")
     if name != "auto" and name not in _DTYPES:
-        raise SettingsError(f"dtype is 'auto', {', '.join(map(repr, _DTYPES))}, not {_shown(dtype)}.")
+        raise SettingsError(f"dtype is 'auto', {', '.join(map(repr, _DTYPES))}, not {shown(dtype)}.")
     return _DTYPES.get(name)
-
-
-def _shown(value: object) -> str:
-    """A caller's text for a message: quoted, on one line, at most 80 characters of it."""
-    return repr(value if not isinstance(value, str) or len(value) <= 80 else value[:80] + "…")
-
-
-# -------------------------------------------------------------------------- what a checkpoint is made of
-
-
-def _wanted(name: str, files: Iterable[str]) -> list[str]:
-    """The files of a checkpoint that a load reads, of all that there are."""
-    files = set(files)
-    weights = [SINGLE] if SINGLE in files else sorted(filter(SHARD.fullmatch, files))
-    if SINGLE not in files and INDEX in files:
-        weights.append(INDEX)
-    if CONFIG not in files:
-        raise ModelUnsupported(f"'{name}' has no {CONFIG}: choose a model in the format of transformers.")
-    if not weights and any(file.endswith(PICKLES) for file in files):
-        raise ModelUnsafe(
-            f"'{name}' has its weights in pickle files, which can run code: choose a model with safetensors."
-        )
-    if not weights:
-        raise ModelUnsupported(f"'{name}' has no weights in {SINGLE}: choose a model with safetensors.")
-    return weights + [file for file in TEXT_FILES if file in files]
-
-
-def _sizes(name: str, folder: Path) -> dict[str, int]:
-    """Bytes of each file that a load reads of a folder, whose shards are those that its index names."""
-    with _explained(name):
-        sizes = {file: (folder / file).stat().st_size for file in _wanted(name, os.listdir(folder))}
-        if INDEX in sizes:
-            shards = set(json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values())
-            if not shards <= sizes.keys():
-                raise _damaged(name)
-    return sizes
-
-
-def _weight_bytes(sizes: Mapping[str, int]) -> int:
-    return sum(size for file, size in sizes.items() if file.endswith(".safetensors"))
-
-
-def _read_config(name: str, folder: Path) -> PreTrainedConfig:
-    """A config object of this load's own, of a type that the library knows without the repository's code."""
-    if not (folder / CONFIG).is_file():
-        raise _damaged(name)
-    with _explained(name):
-        raw = dict(json.loads((folder / CONFIG).read_text("utf-8")))
-        kind = raw.get("model_type")
-        if kind in CONFIG_MAPPING:
-            return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if "auto_map" in raw:
-        raise ModelUnsafe(f"'{name}' needs code of its own, never run here: choose a model that transformers knows.")
-    raise ModelUnsupported(
-        f"'{name}' is of the type {_shown(kind)}, which transformers does not know: choose another model, "
-        "or a newer transformers."
-    )
 
 
 def _admit(
@@ -323,183 +202,17 @@ def _admit(
     if getattr(config, "quantization_config", None) is not None:
         raise ModelUnsupported(f"'{name}' is quantised: choose the model that it was made of.")
     stored = getattr(config, "dtype", None) or torch.float32
-    dtype = dtype or _auto_dtype(device, stored, stored_bytes, fast_bfloat16=_fast_bfloat16())
+    dtype = dtype or auto_dtype(device, stored, stored_bytes, fast_bfloat16=fast_bfloat16())
     needed = stored_bytes * dtype.itemsize // stored.itemsize
-    free = (_free_bytes(device), _free_bytes_everywhere())
-    spread = _must_spread(name, needed, free, device, dtype)
+    free = (free_bytes(device), free_bytes_everywhere())
+    spread = must_spread(name, needed, free, device, dtype)
     return _Plan(name=name, config=config, device=device, dtype=dtype, spread=spread)
-
-
-# ------------------------------------------------------------------------------------ dtype and memory
-
-
-def _auto_dtype(device: torch.device, stored: torch.dtype, stored_bytes: int, *, fast_bfloat16: bool) -> torch.dtype:
-    """The rule of `load`'s dtype="auto" for `stored_bytes` of weights in dtype `stored`."""
-    if device.type == "cuda":
-        return torch.bfloat16
-    if stored_bytes * 4 // stored.itemsize < SMALL_BYTES:
-        return torch.float32
-    if fast_bfloat16:
-        return torch.bfloat16
-    return torch.float32 if stored == torch.float16 else stored
-
-
-def _fast_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware (AVX512-BF16, AMX, Arm's BF16), as Linux tells it."""
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text("utf-8").split())
-    except OSError:
-        return False
-    return not flags.isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})
-
-
-def _must_spread(name: str, needed: int, free: tuple[int, int], device: torch.device, dtype: torch.dtype) -> bool:
-    """False if `needed` bytes fit on the device, True if only on all devices together; else ModelTooLarge.
-
-    `free` is the bytes that are free on the device, and on all devices together.
-    """
-    on_device, everywhere = free
-    if needed <= on_device:
-        return False
-    problem = (
-        f"'{name}' needs {_gigabytes(needed)} for its weights in {str(dtype).removeprefix('torch.')}, "
-        f"and {_gigabytes(on_device)} are free on {device}"
-    )
-    if device.type == "cpu" or device.index is not None or needed > everywhere:
-        raise ModelTooLarge(f"{problem}: choose a smaller model, a dtype of fewer bytes, or free memory.")
-    if importlib.util.find_spec("accelerate") is None:
-        raise ModelTooLarge(f"{problem}: to spread it over all devices, run `pip install accelerate`.")
-    return True
-
-
-def _free_bytes(device: torch.device) -> int:
-    """Memory that is free for weights: on the CUDA device, or here, within the container's limit."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    free = psutil.virtual_memory().available
-    limit = _container_limit(Path("/sys/fs/cgroup"))
-    # The container's own count includes files that the system has cached: count this process instead.
-    return free if limit is None else min(free, limit - psutil.Process().memory_info().rss)
-
-
-def _free_bytes_everywhere() -> int:
-    cuda = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
-    return sum(map(_free_bytes, [torch.device("cpu"), *cuda]))
-
-
-def _container_limit(root: Path) -> int | None:
-    """Bytes that the control group allows, of version 2 or 1; None where there is no limit."""
-    for file in (root / "memory.max", root / "memory" / "memory.limit_in_bytes"):
-        try:
-            return int(file.read_text("ascii"))
-        except (OSError, ValueError):  # no such file, or the word "max"
-            continue
-    return None
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
-
-
-# ------------------------------------------------------------------------------------------- the Hub
-
-
-def _keep_quiet() -> None:
-    """Switch off what the client and the library would tell or ask of others."""
-    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # it would send the id and the token to another host
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True  # the client read the variable at its import
-
-
-def _fetch(
-    name: str,
-    revision: str,
-    admit: Callable[[str, Path, Mapping[str, int]], _Plan],
-    report: Callable[[Progress], None],
-) -> Path:
-    """Bring a Hub model into the local cache and return its folder there."""
-    report(Progress(stage="looking up", done_bytes=0, total_bytes=None))
-    try:
-        info = _look_up(name, revision)
-    except HubUnreachable:
-        return _cached(name, revision)
-    told = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
-    sizes = {file: told[file] for file in _wanted(name, told)}
-    with _explained(name):
-        config = hf_hub_download(name, CONFIG, revision=revision, tqdm_class=_bars(lambda count: None))
-    admit(name, Path(config).parent, sizes)
-    folder = _download(name, info.sha, sizes, report)
-    if any(size not in (0, (folder / file).stat().st_size) for file, size in sizes.items()):
-        raise _damaged(name)
-    return folder
-
-
-def _look_up(name: str, revision: str) -> ModelInfo:
-    """One request, not repeated: a Hub that is down is known at once."""
-    try:
-        with _explained(name):
-            return HfApi().model_info(name, revision=revision, files_metadata=True, timeout=LOOKUP_SECONDS)
-    except ModelDamaged as error:
-        raise HubUnreachable(
-            f"'{name}': what answers is not the Hub. Check the network, its proxy, and HF_ENDPOINT."
-        ) from error
-
-
-def _cached(name: str, revision: str) -> Path:
-    """The folder of a model that was downloaded before, found without a request; else HubUnreachable."""
-    files = [*TEXT_FILES, SINGLE, INDEX, "model-*-of-*.safetensors"]
-    with _explained(name):
-        return Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=files))
-
-
-def _download(name: str, commit: str, sizes: Mapping[str, int], report: Callable[[Progress], None]) -> Path:
-    """Download the files that the cache lacks, and report their bytes."""
-    held = {file for file in sizes if isinstance(try_to_load_from_cache(name, file, revision=commit), str)}
-    total = sum(size for file, size in sizes.items() if file not in held)
-
-    most = 0  # the bar of bytes written may lag behind the bar of bytes received
-
-    def tell(count: int) -> None:
-        nonlocal most
-        most = max(most, min(count, total))
-        report(Progress(stage="downloading", done_bytes=most, total_bytes=total))
-
-    with _explained(name):
-        folder = snapshot_download(name, revision=commit, allow_patterns=list(sizes), tqdm_class=_bars(tell))
-    tell(total)
-    return Path(folder)
-
-
-def _bars(tell: Callable[[int], None]) -> type[tqdm]:
-    """A progress bar class for the client that draws nothing and tells the bytes received so far.
-
-    The client keeps a bar of bytes received, one of bytes written and one of files.
-    """
-
-    class Bar(tqdm):
-        monitor_interval = 0  # a monitor is a thread for ever, and would keep what `tell` knows alive with it
-
-        def __init__(self, *args: Any, unit: str = "it", **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": True})
-            self.counts_bytes = unit == "B"
-
-        def update(self, n: float | None = 1) -> None:
-            with self.get_lock():  # several files arrive at a time, each in its own thread
-                self.n += n or 0
-                if self.counts_bytes:
-                    tell(int(self.n))
-
-    Bar.set_lock(threading.RLock())
-    return Bar
-
-
-# -------------------------------------------------------------------------------------------- loading
 
 
 def _open(plan: _Plan, folder: Path, weight_bytes: int, report: Callable[[Progress], None]) -> LoadedModel:
     """Read tokenizer and weights of a folder that has passed every check."""
     report(Progress(stage="loading", done_bytes=0, total_bytes=weight_bytes))
-    with _explained(plan.name):
+    with explained(plan.name):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model = _read_model(plan, folder)
     families.prepare(model)
@@ -519,7 +232,7 @@ def _read_model(plan: _Plan, folder: Path) -> PreTrainedModel:
     The dtype is given to the library, never set afterwards: a cast would round the rotary frequencies too.
     """
     attention = families.attn_implementation(plan.config)
-    with _ONE_AT_A_TIME, _without_bars(), _explained(plan.name):
+    with _ONE_AT_A_TIME, _without_bars(), explained(plan.name):
         model, info = AutoModelForCausalLM.from_pretrained(
             folder,
             config=plan.config,
@@ -532,9 +245,9 @@ def _read_model(plan: _Plan, folder: Path) -> PreTrainedModel:
             output_loading_info=True,
         )
     if info["missing_keys"] or info["mismatched_keys"]:  # the library fills these with random numbers
-        raise _damaged(plan.name)
+        raise damaged(plan.name)
     if not plan.spread:
-        with _explained(plan.name):
+        with explained(plan.name):
             model.to(plan.device)
     return model.eval().requires_grad_(False)
 
@@ -549,74 +262,3 @@ def _without_bars() -> Iterator[None]:
     finally:
         if shown:
             library_logging.enable_progress_bar()
-
-
-# --------------------------------------------------------------------------------------------- errors
-
-_UNREACHABLE = (
-    HubUnreachable,
-    "could not be fetched: the Hub does not answer, and the model is not in the local cache. Check the "
-    "network and load it again, which goes on with the files that are still lacking.",
-)
-_GATED = (
-    ModelGated,
-    "is not open to this account: accept its licence on its page of the Hub, then set HF_TOKEN to a token of "
-    "the account that accepted it.",
-)
-_ABSENT = (
-    ModelNotFound,
-    "is not on the Hub, or it is private: check the spelling; for a private model set HF_TOKEN; "
-    "for a folder write ./ before its path.",
-)
-_NO_REVISION = (ModelNotFound, "has no such revision: see the branches, tags and commits on its Hub page.")
-_DAMAGED = (
-    ModelDamaged,
-    "has a file that is missing, cut short, or not what it should be: delete its copy (for a Hub model, its "
-    "folder in the Hub's cache) and fetch it again.",
-)
-_TOO_LARGE = (ModelTooLarge, "does not fit into the free memory: choose a smaller model, or free memory.")
-_LACKS_PACKAGE = (ModelUnsupported, "needs a Python package that is not there; the log names it: install it.")
-
-_Meaning = tuple[type[ModelError], str]
-_BY_STATUS = {401: _GATED, 403: _GATED, 404: _ABSENT}
-# The first line that fits counts: a class stands before its bases.
-_BY_TYPE: tuple[tuple[tuple[type[Exception], ...], _Meaning], ...] = (
-    ((GatedRepoError,), _GATED),
-    ((RepositoryNotFoundError,), _ABSENT),
-    ((RevisionNotFoundError,), _NO_REVISION),
-    ((RemoteEntryNotFoundError,), _DAMAGED),
-    ((LocalEntryNotFoundError, HTTPError, ConnectionError, TimeoutError), _UNREACHABLE),
-    ((MemoryError, torch.OutOfMemoryError), _TOO_LARGE),
-    ((ImportError,), _LACKS_PACKAGE),
-    ((Exception,), _DAMAGED),  # what a file or a config that makes no sense can raise has no end
-)
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
-
-
-def _explain(name: str, error: Exception) -> ModelError:
-    """What an exception of the client or the library means, in this project's words.
-
-    Nothing of the original message is taken over: it may hold addresses and file names of this machine.
-    """
-    if isinstance(error, OSError) and error.errno in _DISK:
-        why = os.strerror(error.errno)
-        return ModelError(f"'{name}' cannot be stored or read here ({why}): make room, or open its folder.")
-    meaning = next(meaning for kinds, meaning in _BY_TYPE if isinstance(error, kinds))
-    if isinstance(error, HfHubHTTPError) and meaning is _UNREACHABLE:
-        meaning = _BY_STATUS.get(error.response.status_code, meaning)
-    return meaning[0](f"'{name}' {meaning[1]}")
-
-
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Turn exceptions of the client and the library into ours."""
-    try:
-        yield
-    except StreamingError:
-        raise
-    except Exception as error:
-        raise _explain(name, error) from error
-
-
-def _damaged(name: str) -> ModelDamaged:
-    return ModelDamaged(f"'{name}' {_DAMAGED[1]}")

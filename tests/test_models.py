@@ -31,7 +31,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as library_logging
 
-from streaming import models
+from streaming import models, placement
 from streaming.errors import (
     HubUnreachable,
     ModelDamaged,
@@ -205,7 +205,7 @@ def test_the_rule_of_dtype_auto(
     device: str, stored: torch.dtype, parameters: int, fast: bool, expected: torch.dtype
 ) -> None:
     size = parameters * stored.itemsize
-    assert models._auto_dtype(torch.device(device), stored, size, fast_bfloat16=fast) == expected
+    assert placement.auto_dtype(torch.device(device), stored, size, fast_bfloat16=fast) == expected
 
 
 def test_a_pickle_is_never_read(tmp_path: Path, files: dict[str, bytes]) -> None:
@@ -366,18 +366,18 @@ def test_bundled_names(tmp_path: Path, files: dict[str, bytes], monkeypatch: pyt
 
 def test_a_model_larger_than_one_device_is_spread_or_refused() -> None:
     cuda, bf16 = torch.device("cuda"), torch.bfloat16
-    assert not models._must_spread("x", 10**9, (10**9, 10**9), torch.device("cpu"), bf16)
+    assert not placement.must_spread("x", 10**9, (10**9, 10**9), torch.device("cpu"), bf16)
     with pytest.raises(ModelTooLarge, match=r"needs 9\.0 GB .* 8\.0 GB are free on cpu"):
-        models._must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), torch.device("cpu"), bf16)
+        placement.must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), torch.device("cpu"), bf16)
     with pytest.raises(ModelTooLarge, match="free on cuda:0"):
-        models._must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), torch.device("cuda:0"), bf16)
+        placement.must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), torch.device("cuda:0"), bf16)
     with pytest.raises(ModelTooLarge, match="choose a smaller model"):
-        models._must_spread("x", 100 * 10**9, (8 * 10**9, 99 * 10**9), cuda, bf16)
+        placement.must_spread("x", 100 * 10**9, (8 * 10**9, 99 * 10**9), cuda, bf16)
     if importlib.util.find_spec("accelerate"):
-        assert models._must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), cuda, bf16)
+        assert placement.must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), cuda, bf16)
     else:
         with pytest.raises(ModelTooLarge, match="pip install accelerate"):
-            models._must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), cuda, bf16)
+            placement.must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), cuda, bf16)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_a_model_larger_than_one_device_is_spread_or_refused() -> None:
 def test_the_limit_of_a_container(tmp_path: Path, file: str, text: str, expected: int | None) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(text)
-    assert models._container_limit(tmp_path) == expected
+    assert placement.container_limit(tmp_path) == expected
 
 
 # -------------------------------------------------------------------------------------------- the Hub

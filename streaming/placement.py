@@ -1,0 +1,84 @@
+"""Where a model goes: its dtype, and whether its weights fit into the memory that is free."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import psutil
+import torch
+
+from streaming.errors import ModelTooLarge
+
+__all__ = ["auto_dtype", "container_limit", "fast_bfloat16", "free_bytes", "free_bytes_everywhere", "must_spread"]
+
+SMALL_BYTES = 2**30  # a model below this size in float32 stays in float32 on the CPU
+
+
+def auto_dtype(device: torch.device, stored: torch.dtype, stored_bytes: int, *, fast_bfloat16: bool) -> torch.dtype:
+    """The rule of `load`'s dtype="auto" for `stored_bytes` of weights in dtype `stored`."""
+    if device.type == "cuda":
+        return torch.bfloat16
+    if stored_bytes * 4 // stored.itemsize < SMALL_BYTES:
+        return torch.float32
+    if fast_bfloat16:
+        return torch.bfloat16
+    return torch.float32 if stored == torch.float16 else stored
+
+
+def fast_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware (AVX512-BF16, AMX, Arm's BF16), as Linux tells it."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text("utf-8").split())
+    except OSError:
+        return False
+    return not flags.isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def must_spread(name: str, needed: int, free: tuple[int, int], device: torch.device, dtype: torch.dtype) -> bool:
+    """False if `needed` bytes fit on the device, True if only on all devices together; else ModelTooLarge.
+
+    `free` is the bytes that are free on the device, and on all devices together.
+    """
+    on_device, everywhere = free
+    if needed <= on_device:
+        return False
+    problem = (
+        f"'{name}' needs {_gigabytes(needed)} for its weights in {str(dtype).removeprefix('torch.')}, "
+        f"and {_gigabytes(on_device)} are free on {device}"
+    )
+    if device.type == "cpu" or device.index is not None or needed > everywhere:
+        raise ModelTooLarge(f"{problem}: choose a smaller model, a dtype of fewer bytes, or free memory.")
+    if importlib.util.find_spec("accelerate") is None:
+        raise ModelTooLarge(f"{problem}: to spread it over all devices, run `pip install accelerate`.")
+    return True
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that is free for weights: on the CUDA device, or here, within the container's limit."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    free = psutil.virtual_memory().available
+    limit = container_limit(Path("/sys/fs/cgroup"))
+    # The container's own count includes files that the system has cached: count this process instead.
+    return free if limit is None else min(free, limit - psutil.Process().memory_info().rss)
+
+
+def free_bytes_everywhere() -> int:
+    """Memory that is free for weights on all CUDA devices and here together."""
+    cuda = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    return sum(map(free_bytes, [torch.device("cpu"), *cuda]))
+
+
+def container_limit(root: Path) -> int | None:
+    """Bytes that the control group allows, of version 2 or 1; None where there is no limit."""
+    for file in (root / "memory.max", root / "memory" / "memory.limit_in_bytes"):
+        try:
+            return int(file.read_text("ascii"))
+        except (OSError, ValueError):  # no such file, or the word "max"
+            continue
+    return None
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
