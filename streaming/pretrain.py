@@ -75,14 +75,8 @@ def sample_batch(recipe: Recipe, tokens: Tokens, step: int) -> Tensor:
     Recipes with and without a start token read the same text: a start token pushes out the last one.
     """
     rng = np.random.default_rng([recipe.seed, step])
-    rows = draw_rows(
-        tokens,
-        rng,
-        shape=(recipe.rows, recipe.context),
-        texts=recipe.texts(step),
-        repeated=recipe.repetitions(step),
-        spliced=recipe.spliced,
-    )
+    shape = (recipe.rows, recipe.context)
+    rows = draw_rows(tokens, rng, shape=shape, texts=recipe.texts(step), spliced=recipe.spliced)
     return torch.from_numpy(_with_start(recipe, rows))
 
 

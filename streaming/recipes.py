@@ -23,9 +23,7 @@ class Recipe:
 
     `start` is whether texts begin with the sink token. Shares are of 1: `cost_from`, `decay_from` and
     `mix_from` of the steps; `texts_first` and `texts_last` of the rows, before and after `mix_from`, that
-    come from text files; `repeated` of the rows, before `mix_from`, that say one stretch of text over and
-    over, from which a model soon learns to copy; `spliced` of the rows whose first few tokens come from
-    elsewhere. With `bfloat16`, products of matrices are in bfloat16, weights and sums in float32.
+    come from text files; `spliced` of the rows whose first few tokens come from elsewhere. With `bfloat16`, products of matrices are in bfloat16, weights and sums in float32.
     """
 
     name: str
@@ -43,14 +41,13 @@ class Recipe:
     mix_from: float = 0.3
     texts_first: float = 0.4
     texts_last: float = 0.25
-    repeated: float = 0.25
     spliced: float = 0.3
-    cost_from: float = 0.6
+    cost_from: float = 0.75
     cost_ramp_steps: int = 200
     peak_rate: float = 3e-3
     last_rate: float = 1.5e-4
     warm_up_steps: int = 100
-    decay_from: float = 0.65
+    decay_from: float = 0.5
     weight_decay: float = 0.1
     clip: float = 1.0
     bfloat16: bool = True
@@ -59,7 +56,7 @@ class Recipe:
         """Check the ranges, and what depends on each other."""
         for name in ("steps", "rows", "inner", "layers", "heads", "cost_ramp_steps", "warm_up_steps"):
             require(getattr(self, name) >= 1, f"{name} must be at least 1")
-        for name in ("mix_from", "texts_first", "texts_last", "repeated", "spliced", "cost_from", "decay_from"):
+        for name in ("mix_from", "texts_first", "texts_last", "spliced", "cost_from", "decay_from"):
             require(0 <= getattr(self, name) <= 1, f"{name} is a share: give a number from 0 to 1")
         require(self.seed >= 0, "seed must not be negative")
         require(self.context >= 16, "context must be at least 16 tokens")
@@ -83,14 +80,7 @@ class Recipe:
 
     def texts(self, step: int) -> float:
         """Share of the rows that come from text files."""
-        return self.texts_first if self._is_early(step) else self.texts_last
-
-    def repetitions(self, step: int) -> float:
-        """Share of the rows that say one stretch of text over and over."""
-        return self.repeated if self._is_early(step) else 0.0
-
-    def _is_early(self, step: int) -> bool:
-        return step < self.mix_from * self.steps
+        return self.texts_first if step < self.mix_from * self.steps else self.texts_last
 
 
 def require(right: bool, remedy: str) -> None:
@@ -105,7 +95,7 @@ def require(right: bool, remedy: str) -> None:
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "sink": Recipe(name="sink", start=True, attention_cost=3.0),
+        "sink": Recipe(name="sink", start=True, attention_cost=1.0),
         "vanilla": Recipe(name="vanilla", start=False, attention_cost=0.0),
     }
 )

@@ -194,13 +194,7 @@ def _ids(tokenizer: Tokenizer, texts: list[str]) -> np.ndarray:
 
 
 def draw_rows(
-    tokens: Tokens,
-    rng: np.random.Generator,
-    *,
-    shape: tuple[int, int],
-    texts: float,
-    repeated: float = 0.0,
-    spliced: float = 0.0,
+    tokens: Tokens, rng: np.random.Generator, *, shape: tuple[int, int], texts: float, spliced: float
 ) -> np.ndarray:
     """Rows of running text.
 
@@ -209,7 +203,6 @@ def draw_rows(
         rng: the only source of chance.
         shape: (rows, length).
         texts: chance of a row from the text files; where there are none, all rows come from the stream.
-        repeated: chance of a row that says a stretch of at most half its length over and over.
         spliced: chance of a row whose first few tokens come from elsewhere, as the tokens of sinks do.
 
     Returns:
@@ -219,9 +212,6 @@ def draw_rows(
     rows = np.empty(shape, dtype=np.int64)
     for row in rows:
         source = tokens.texts if len(tokens.texts) > length and rng.random() < texts else tokens.stream
-        if rng.random() < repeated:
-            row[:] = np.resize(_cut(source, rng, int(rng.integers(8, length // 2 + 1))), length)
-            continue
         row[:] = _cut(source, rng, length)
         if rng.random() < spliced:
             head = int(rng.integers(1, min(8, length)))
