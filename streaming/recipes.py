@@ -23,7 +23,8 @@ class Recipe:
 
     `start` is whether texts begin with the sink token. Shares are of 1: `cost_from`, `decay_from` and
     `mix_from` of the steps; `texts_first` and `texts_last` of the rows, before and after `mix_from`, that
-    come from text files; `spliced` of the rows whose first few tokens come from elsewhere. With `bfloat16`, products of matrices are in bfloat16, weights and sums in float32.
+    come from text files; `spliced` of the rows whose first few tokens come from elsewhere.
+    With `bfloat16`, products of matrices are in bfloat16, weights and sums in float32.
     """
 
     name: str

@@ -14,6 +14,7 @@ import pytest
 from comparisons.lanes import Lane
 from comparisons.runner import Run, RunSettings
 from streaming.policies import Policy
+from tests.ends import by_error
 from tests.serving import ROOT
 from tests.speaking import loaded, wait_until
 
@@ -48,6 +49,13 @@ def test_an_error_in_a_lane_frees_its_cache_at_once(monkeypatch):
         assert [lane["status"] for lane in list(frames)[-1]["lanes"]] == ["failed", "failed"]
         assert [lane._stream for lane in run._lanes] == [None, None]
     wait_until(lambda: threading.active_count() == before, seconds=2)
+
+
+def test_fifty_models_that_fail_leave_nothing_behind():
+    left = by_error(50)
+    assert left["seconds"] < 20
+    assert left["threads"] == left["files"] == 0
+    assert left["rss_mb"] < 40
 
 
 @pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])

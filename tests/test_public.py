@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests import speaking
 from tests.clients import Site
+from tests.ends import end_by, in_a_namespace
 from tests.serving import ROOT, free_port, served, wait_for
 
 SETTINGS = {"STREAMING_RUNS": "2", "STREAMING_WAITING": "2", "STREAMING_KV_MB": "100"}
@@ -51,21 +52,6 @@ def _nothing_breaks(request, log) -> Iterator[None]:
         assert "secret" not in said
 
 
-def end_by(site: Site, way: str) -> None:
-    """A run that is ended in one of the ways in which runs end."""
-    session = site.join()
-    if way == "never read":
-        return
-    frames = site.frames(session)
-    run = next(frames)["run"]
-    if way == "stopped":
-        site.control(run, "stop")
-        list(frames)
-    elif way == "started again":
-        site.join(session)
-    frames.close()
-
-
 @pytest.mark.parametrize("way", ["closed", "stopped", "started again"])
 def test_fifty_runs_leave_nothing_behind(site, way):
     for _ in range(5):
@@ -89,6 +75,16 @@ def test_a_run_that_nobody_reads_ends_within_seconds(site):
     speaking.wait_until(lambda: site.health()["runs"] == len(wires), seconds=30)
     site.settled(seconds=60)
     wires[0].close()
+
+
+def test_runs_whose_network_is_lost_end_soon_after_and_leave_nothing_behind():
+    if os.getuid() != 0 or subprocess.run(["unshare", "--net", "true"], check=False).returncode:
+        pytest.skip("only root can make a network of its own")
+    found = in_a_namespace(runs=4)
+    assert found["seconds"] < 20
+    assert found["kv_bytes"] == 0
+    assert found["files"] <= 0
+    assert found["rss_mb"] < 40
 
 
 def test_who_waits_hears_the_place_and_then_reads(site):
