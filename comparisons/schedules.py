@@ -37,7 +37,7 @@ MEASURES = {
 PAGE = """# Schedules of the attention cost
 
 Written by `python -m comparisons schedules` from the logs beside this file and beside the bundled models. Every
-schedule trains the same architecture with the same seed; a model with an attention cost begins every text with the
+schedule trains the same architecture on the same data; a model with an attention cost begins every text with the
 sink token. Ratios are perplexities beyond four training lengths, on a training seed that is never trained on, over
 1,024 tokens: enough to see a collapse, not to compare its depth.
 
@@ -90,7 +90,8 @@ def _load(recipe: Path, log: Path) -> Schedule:
         lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
         evaluations = [line for line in lines if MEASURES.keys() <= line.keys()]
         name = recipe.stem.replace("-", " ") if recipe.parent == TRIED else f"`{settings['name']}`"
-        return Schedule(name=name, words=_words(settings), steps=settings["steps"], evaluations=evaluations)
+        steps = settings["steps"] + settings.get("steps_before", 0)
+        return Schedule(name=name, words=_words(settings), steps=steps, evaluations=evaluations)
     except (OSError, ValueError, KeyError) as error:
         raise RecordingError(f"{recipe} or {log.name} is damaged ({error}): restore both.") from error
 
@@ -98,10 +99,19 @@ def _load(recipe: Path, log: Path) -> Schedule:
 def _words(settings: Mapping[str, Any]) -> str:
     if not settings["attention_cost"]:
         return "no cost, no sink token"
+    if settings.get("follows"):
+        return _in_stages(settings)
     first = settings.get("cost_first_layer", 0)
     where = f"layers {first} to {settings['layers'] - 1}" if first else "all layers"
     products = f", products in {settings['products']}" if "products" in settings else ""
     return f"cost {settings['attention_cost']:g} from {settings['cost_from']:.0%} on, {where}{products}"
+
+
+def _in_stages(settings: Mapping[str, Any]) -> str:
+    """Each stage's cost, and the step that it comes with."""
+    before = settings["follows"]
+    said = f"cost {settings['attention_cost']:g} from step {settings['steps_before']:,}"
+    return f"{_in_stages(before)}, {said}" if before["attention_cost"] else f"no sink token, {said}"
 
 
 def drawn(schedules: Sequence[Schedule]) -> go.Figure:

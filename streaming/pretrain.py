@@ -1,9 +1,9 @@
 """Train the bundled models: `python -m streaming.pretrain --recipe sink --text FILES… --out FOLDER`.
 
-`sink` reads a start token before every text and, once it has learned to read, pays an *attention cost*: the
-share of attention that goes elsewhere than to that token. A head then rests on the sink unless attending to
-something pays, which is how the heads of large models behave of themselves. `vanilla` is the honest contrast:
-the same architecture, data, steps and seed, with neither.
+Both bundled models start from `plain`, which has learned to read. `sink` then reads a start token before every
+text and pays an *attention cost*: the share of attention that goes elsewhere than to that token. A head then
+rests on the sink unless attending to something pays, which is how the heads of large models behave of themselves.
+`vanilla` is the honest contrast: the same architecture, data, steps and seeds, with neither.
 
 A run is decided by its recipe and its text: the batch of a step depends on nothing but the seed and the step,
 so a run that was stopped and resumed ends where an uninterrupted one does, bit for bit with as many workers.
@@ -25,8 +25,9 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,17 +40,26 @@ from transformers.utils import logging
 from streaming import models
 from streaming.errors import StreamingError
 from streaming.policies import Policy, open_stream
-from streaming.recipes import RECIPES, Recipe, require
+from streaming.recipes import RECIPES, Recipe, described, require
 from streaming.tokens import START_ID, Sources, Tokens, draw_rows, load_tokenizer, prepare, wrap
 
-__all__ = ["Training", "attention_cost", "build_model", "main", "sample_batch", "streaming_ratios", "train"]
+__all__ = [
+    "Training",
+    "attention_cost",
+    "build_model",
+    "main",
+    "sample_batch",
+    "streaming_ratios",
+    "train",
+    "train_after",
+]
 
 STRONG = 0.3
 """A head whose mean attention on token 0 is above this counts as resting on a sink."""
 
 
-def build_model(recipe: Recipe) -> LlamaForCausalLM:
-    """A new model, its weights decided by the seed."""
+def build_model(recipe: Recipe, initial: Path | None = None) -> LlamaForCausalLM:
+    """A new model, its weights decided by the seed, or those of the model in the folder `initial`."""
     config = LlamaConfig(
         vocab_size=recipe.mix.vocabulary,
         hidden_size=recipe.width,
@@ -66,7 +76,10 @@ def build_model(recipe: Recipe) -> LlamaForCausalLM:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return LlamaForCausalLM(config)
+        model = LlamaForCausalLM(config)
+    if initial is not None:
+        model.load_state_dict(LlamaForCausalLM.from_pretrained(initial).state_dict())
+    return model
 
 
 def sample_batch(recipe: Recipe, tokens: Tokens, step: int) -> Tensor:
@@ -116,10 +129,12 @@ class Training:
     every operation, and two workers always add up to the same gradient.
     """
 
-    def __init__(self, recipe: Recipe, tokens: Tokens, pool: Executor, workers: int) -> None:
-        """Start at step 0."""
+    def __init__(
+        self, recipe: Recipe, tokens: Tokens, pool: Executor, workers: int, initial: Path | None = None
+    ) -> None:
+        """Start at step 0, with the weights of the model in the folder `initial` where the recipe follows another."""
         self.recipe, self.tokens, self.step = recipe, tokens, 0
-        self.model = build_model(recipe)
+        self.model = build_model(recipe, initial)
         self._parameters = list(self.model.parameters())
         self._optimizer = _optimizer(recipe, self._parameters)
         self._pool, self._workers = pool, workers
@@ -250,6 +265,7 @@ def train(
     sources: Sources,
     out: Path,
     *,
+    initial: Path | None = None,
     data: Path | None = None,
     resume: bool = False,
     workers: int = 2,
@@ -262,6 +278,7 @@ def train(
         recipe: what to train.
         sources: what to train it on.
         out: the folder for all results.
+        initial: the folder of the model whose weights training starts from, where the recipe follows another.
         data: the folder of the tokenized text, `out`/data by default; runs may share it.
         resume: go on from the last checkpoint in `out`.
         workers: threads.
@@ -273,6 +290,10 @@ def train(
     """
     for name, value in {"workers": workers, "save_steps": save_steps, "log_steps": log_steps}.items():
         require(value >= 1, f"{name} must be at least 1")
+    require(
+        (initial is None) == (recipe.follows is None),
+        f"{recipe.name} follows {recipe.follows or 'no other'}: start there",
+    )
     data = data or out / "data"
     _claim(out, recipe, resume=resume)
     tokens = prepare(data, sources, recipe.mix)
@@ -281,10 +302,10 @@ def train(
         "stream_tokens must be more than 8 times the context",
     )
     with _workers(workers) as pool:
-        training = Training(recipe, tokens, pool, workers)
+        training = Training(recipe, tokens, pool, workers, initial)
         if resume:
             training.restore(out / "checkpoint.pt")
-        log = _Log(out / "log.jsonl", recipe, training.step)
+        log = _Log(out / "log.jsonl", recipe, training.step, initial and initial.parent / "log.jsonl")
         while training.step < recipe.steps:
             log.add(training.advance())
             last = training.step == recipe.steps
@@ -294,9 +315,31 @@ def train(
                 log.write(training.step, {})
 
 
+def train_after(
+    recipe: Recipe, sources: Sources, out: Path, *, before: Path | None = None, resume: bool = False, **others: Any
+) -> None:
+    """`train`, after the recipe that this one follows, where it does.
+
+    Args:
+        recipe: what to train.
+        sources: what to train it on.
+        out: the folder for all results.
+        before: the folder of the followed recipe's run, which is begun or gone on with; in `out` by default.
+        resume: go on from the last checkpoint in `out`.
+        **others: as `train` takes them, for both runs.
+    """
+    initial = None
+    if recipe.follows is not None:
+        before = before or out / recipe.follows
+        begun = (before / "checkpoint.pt").exists()
+        train_after(RECIPES[recipe.follows], sources, before, resume=begun, **others)
+        initial = before / "model"
+    train(recipe, sources, out, initial=initial, resume=resume, **others)
+
+
 def _claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
     """Make the folder this run's own."""
-    wanted, path = json.loads(json.dumps(asdict(recipe))), out / "recipe.json"
+    wanted, path = json.loads(json.dumps(described(recipe))), out / "recipe.json"
     if resume:
         require((out / "checkpoint.pt").exists(), f"there is no checkpoint in {out}: start without --resume")
         same = json.loads(path.read_text(encoding="utf-8")) == wanted
@@ -330,12 +373,16 @@ def _save_model(training: Training, tokenizer: Tokenizer, folder: Path) -> None:
 
 
 class _Log:
-    """Collects the steps' measurements; writes their means as JSON lines and as a line of progress."""
+    """Collects the steps' measurements; writes their means as JSON lines and as a line of progress.
 
-    def __init__(self, path: Path, recipe: Recipe, step: int) -> None:
+    The log begins with that of the followed recipe, and counts on from its steps.
+    """
+
+    def __init__(self, path: Path, recipe: Recipe, step: int, before: Path | None) -> None:
         """Keep of an earlier run's lines those up to `step`."""
-        kept = path.read_text(encoding="utf-8").splitlines() if step else []
-        lines = [line for line in kept if json.loads(line)["step"] <= step]
+        source = path if step else before
+        kept = source.read_text(encoding="utf-8").splitlines() if source else []
+        lines = [line for line in kept if json.loads(line)["step"] <= recipe.steps_before + step]
         path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         self._path, self._recipe = path, recipe
         self._added: list[dict[str, float]] = []
@@ -348,7 +395,8 @@ class _Log:
 
     def write(self, step: int, evaluated: dict[str, float]) -> None:
         """Write a line of the steps since the last one, with an evaluation where there was one."""
-        record = {"step": step, "tokens": step * self._recipe.rows * self._recipe.context}
+        total = self._recipe.steps_before + step
+        record = {"step": total, "tokens": total * self._recipe.rows * self._recipe.context}
         count = len(self._added)
         names = self._added[-1]
         record |= {name: sum(each.get(name, 0.0) for each in self._added) / count for name in names}
@@ -364,7 +412,7 @@ class _Log:
     def _show(self, record: dict[str, float], *, minutes: float) -> None:
         shown = {name: record[name] for name in record if name not in ("step", "tokens", "learning_rate")}
         values = "  ".join(f"{name.replace('_', ' ')} {_rounded(value):g}" for name, value in shown.items())
-        where = f"step {record['step']} of {self._recipe.steps}"
+        where = f"step {record['step']} of {self._recipe.steps_before + self._recipe.steps}"
         print(f"{where}  {values}  {minutes:.0f} min left", file=sys.stderr)
 
 
@@ -381,6 +429,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--text", type=Path, nargs="*", default=[], help="UTF-8 files to mix with the stream")
     parser.add_argument("--held-out", type=Path, help="a text that is only measured on")
     parser.add_argument("--stream", default="comparisons.prompts:training_text", help="module:function")
+    parser.add_argument("--before", type=Path, help="folder of the recipe that this one follows (default: in --out)")
     parser.add_argument("--data", type=Path, help="folder of the tokenized text; runs may share it")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     parser.add_argument("--steps", type=int, help="default: the recipe's")
@@ -395,16 +444,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _arguments(arguments)
     logging.disable_progress_bar()
     changes = {name: getattr(given, name) for name in ("steps", "seed") if getattr(given, name) is not None}
+    both = {"data": given.data or given.out / "data", "workers": given.workers, "save_steps": given.save_steps}
     try:
-        train(
-            replace(RECIPES[given.recipe], **changes),
-            Sources(stream=given.stream, texts=tuple(given.text), held_out=given.held_out),
-            given.out,
-            data=given.data,
-            resume=given.resume,
-            workers=given.workers,
-            save_steps=given.save_steps,
-        )
+        recipe = replace(RECIPES[given.recipe], **changes)
+        sources = Sources(stream=given.stream, texts=tuple(given.text), held_out=given.held_out)
+        train_after(recipe, sources, given.out, before=given.before, resume=given.resume, **both)
     except StreamingError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,20 +1,22 @@
 """The recipes of the bundled models: every setting of a training run, and what changes in its course.
 
-A run has two phases. First the model learns to read, without any cost; then, from `cost_from` of its steps
-on, it pays for attention that goes elsewhere than to the sink token. The cost from the start would slow the
-learning; taken away again at the end, it would leave a model that gets on well enough without its sinks.
+A recipe may follow another one, and start from the weights that it ends with. First a model learns to read,
+without any cost and until it copies what it was told; only then it gets its sink token, and pays for attention
+that goes elsewhere. The cost from the start would slow the learning, and copying, which is learned last, would
+not be learned at all; taken away again at the end, it would leave a model that gets on well enough without sinks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from streaming.errors import SettingsError
 from streaming.tokens import Mix
 
-__all__ = ["RECIPES", "Recipe", "require"]
+__all__ = ["RECIPES", "Recipe", "described", "require"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,12 +26,15 @@ class Recipe:
     `start` is whether texts begin with the sink token. Shares are of 1: `cost_from`, `decay_from` and
     `mix_from` of the steps; `texts_first` and `texts_last` of the rows, before and after `mix_from`, that
     come from text files; `spliced` of the rows whose first few tokens come from elsewhere.
+    With `follows`, training starts from the weights of that recipe, which took `steps_before` steps in all.
     With `bfloat16`, products of matrices are in bfloat16, weights and sums in float32.
     """
 
     name: str
     start: bool
     attention_cost: float
+    follows: str | None = None
+    steps_before: int = 0
     seed: int = 0
     steps: int = 3_600
     rows: int = 8
@@ -94,9 +99,47 @@ def require(right: bool, remedy: str) -> None:
         raise SettingsError(f"Training: {remedy}.")
 
 
+def described(recipe: Recipe) -> dict[str, Any]:
+    """All settings of a recipe, with those of the recipe that it follows."""
+    before = RECIPES[recipe.follows] if recipe.follows else None
+    return asdict(recipe) | {"follows": before and described(before)}
+
+
+_PLAIN = Recipe(
+    name="plain", start=False, attention_cost=0.0, steps=3_000, mix_from=0.45, decay_from=0.55, bfloat16=False
+)
+_LATER = replace(_PLAIN, mix_from=0.0, cost_from=0.0, last_rate=1e-4, bfloat16=True)
+
+
+def _chain(name: str, *, start: bool, costs: tuple[float, float, float]) -> Iterator[Recipe]:
+    """Three stages after the plain one, each with a learning rate that rises once more and falls."""
+    stages = (
+        {"steps": 1_200, "peak_rate": 1.5e-3, "decay_from": 0.3, "cost_ramp_steps": 200},
+        {"steps": 400, "peak_rate": 1e-3, "decay_from": 0.3, "cost_ramp_steps": 50, "warm_up_steps": 30},
+        {"steps": 1_000, "peak_rate": 1.5e-3, "decay_from": 0.2, "cost_ramp_steps": 1, "warm_up_steps": 50},
+    )
+    before = _PLAIN
+    for number, (stage, cost) in enumerate(zip(stages, costs, strict=True), start=1):
+        before = replace(
+            _LATER,
+            name=name if number == len(stages) else f"{name}-{number}",
+            seed=number,
+            start=start,
+            attention_cost=cost,
+            follows=before.name,
+            steps_before=before.steps_before + before.steps,
+            **stage,
+        )
+        yield before
+
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "sink": Recipe(name="sink", start=True, attention_cost=1.0),
-        "vanilla": Recipe(name="vanilla", start=False, attention_cost=0.0),
+        recipe.name: recipe
+        for recipe in (
+            _PLAIN,
+            *_chain("sink", start=True, costs=(1.0, 3.0, 2.0)),
+            *_chain("vanilla", start=False, costs=(0.0, 0.0, 0.0)),
+        )
     }
 )

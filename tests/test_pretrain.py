@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from streaming import models
+from streaming import models, pretrain, recipes
 from streaming.errors import SettingsError
 from streaming.pretrain import (
     Training,
@@ -18,6 +18,7 @@ from streaming.pretrain import (
     sample_batch,
     streaming_ratios,
     train,
+    train_after,
 )
 from streaming.recipes import RECIPES
 from streaming.tokens import START_ID, Mix, Sources, prepare
@@ -36,6 +37,12 @@ SMALL = {
     "cost_ramp_steps": 2,
     "warm_up_steps": 2,
     "bfloat16": False,
+    "follows": None,
+    "steps_before": 0,
+    "cost_from": 0.6,
+    "decay_from": 0.65,
+    "mix_from": 0.3,
+    "peak_rate": 3e-3,
 }
 SINK, VANILLA = (replace(RECIPES[name], **SMALL) for name in ("sink", "vanilla"))
 
@@ -177,6 +184,31 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path, data, tokens, pool
     steps, losses = ([line[key] for line in _log(out)] for key in ("step", "loss"))
     assert steps == [5, 10, 15, 20]
     assert losses == [line["loss"] for line in _log(finished / "sink")]
+
+
+def test_a_recipe_goes_on_where_the_one_that_it_follows_ended(tmp_path, data, tokens, pool, finished, monkeypatch):
+    for module in (pretrain, recipes):
+        monkeypatch.setattr(module, "RECIPES", {"vanilla": VANILLA})
+    later = replace(SINK, follows="vanilla", steps_before=20, steps=10)
+    shutil.copytree(finished / "vanilla", tmp_path / "vanilla")
+    train_after(later, SOURCES, tmp_path / "sink", before=tmp_path / "vanilla", data=data, save_steps=5, log_steps=5)
+
+    ended = torch.load(tmp_path / "vanilla" / "checkpoint.pt")["model"]
+    begun = Training(later, tokens, pool, 2, tmp_path / "vanilla" / "model").model.state_dict()
+    assert all(torch.equal(begun[name], ended[name]) for name in ended)
+    lines = _log(tmp_path / "sink")
+    assert lines[:4] == _log(finished / "vanilla")
+    assert [(line["step"], line["tokens"]) for line in lines[4:]] == [(25, 25 * 96), (30, 30 * 96)]
+    assert json.loads((tmp_path / "sink" / "recipe.json").read_text())["follows"]["steps"] == 20
+
+
+def test_the_weights_to_start_from_are_needed_where_a_recipe_follows_another_and_only_there(tmp_path, data, finished):
+    later = replace(SINK, follows="vanilla", steps_before=20)
+    with pytest.raises(SettingsError, match="sink follows vanilla"):
+        train(later, SOURCES, tmp_path / "out", data=data)
+    with pytest.raises(SettingsError, match="sink follows no other"):
+        train(SINK, SOURCES, tmp_path / "out", data=data, initial=finished / "vanilla" / "model")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unfinished_checkpoint_does_not_replace_the_last_one(tmp_path, tokens, pool):

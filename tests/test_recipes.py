@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from streaming.errors import SettingsError
-from streaming.recipes import RECIPES
+from streaming.recipes import RECIPES, described
 from streaming.tokens import Mix
 
-SINK, VANILLA = RECIPES["sink"], RECIPES["vanilla"]
+SINK, VANILLA = RECIPES["sink-1"], RECIPES["vanilla-1"]
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,24 @@ def test_a_mix_out_of_range_is_refused(changes):
         Mix(**changes)
 
 
-def test_vanilla_is_sink_without_token_and_cost():
-    assert replace(SINK, name="vanilla", start=False, attention_cost=0.0) == VANILLA
+@pytest.mark.parametrize("stage", ["-1", "-2", ""])
+def test_vanilla_is_sink_without_token_and_cost(stage):
+    sink, vanilla = RECIPES[f"sink{stage}"], RECIPES[f"vanilla{stage}"]
+    same = {"name": vanilla.name, "follows": vanilla.follows, "start": False, "attention_cost": 0.0}
+    assert replace(sink, **same) == vanilla
 
 
-def test_the_cost_comes_after_plain_training_and_stays():
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_counts_the_steps_before_it(name):
+    told = described(RECIPES[name])
+    before, steps = told, []
+    while before := before["follows"]:
+        steps.append(before["steps"])
+    assert told["steps_before"] == sum(steps)
+    assert len(steps) == {"plain": 0}.get(name, {"-1": 1, "-2": 2}.get(name[-2:], 3))
+
+
+def test_the_cost_is_ramped_up_and_stays():
     begin = int(SINK.cost_from * SINK.steps)
     assert SINK.cost_weight(begin) == 0
     assert SINK.cost_weight(begin + SINK.cost_ramp_steps // 2) == pytest.approx(SINK.attention_cost / 2)
