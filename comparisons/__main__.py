@@ -26,6 +26,7 @@ from comparisons.files import write_whole
 from comparisons.quality import Quality, measure
 from comparisons.sources import FileText
 from streaming import models
+from streaming.allocator import keep_freed_memory
 from streaming.errors import SettingsError, StreamingError
 
 __all__ = ["main"]
@@ -109,4 +110,5 @@ def _shares(quality: Quality) -> dict[str, list[list[float]]]:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 STREAMING = (
-    "errors window rotary cache share attention families load_errors checkpoint placement hub models policies generate "
+    "allocator errors window rotary cache share attention families load_errors checkpoint placement hub models policies generate "
     "custom_generate tokens recipes pretrain"
 )
 COMPARISONS = (
