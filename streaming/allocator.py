@@ -1,4 +1,4 @@
-"""The C library's allocator, told to keep what is freed: reading and training free and take the same sizes all the time.
+"""The C library's allocator, told to keep what is freed: reading and training take the same sizes again and again.
 
 As it comes, glibc gives large blocks back to the system when they are freed and takes fresh ones, whose every page
 costs a fault when it is first touched: some 40 % of the time of a training step of the bundled models.
@@ -21,4 +21,4 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError, TypeError):
         return False
     settings = {_M_MMAP_THRESHOLD: 2**30, _M_TRIM_THRESHOLD: 2**30, _M_TOP_PAD: 2**28}
-    return all([mallopt(name, value) for name, value in settings.items()])
+    return all(mallopt(name, value) for name, value in settings.items())

@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 STREAMING = (
-    "allocator errors window rotary cache share attention families load_errors checkpoint placement hub models policies generate "
-    "custom_generate tokens recipes pretrain"
+    "allocator errors window rotary cache share attention families load_errors checkpoint placement hub models "
+    "policies generate custom_generate tokens recipes pretrain"
 )
 COMPARISONS = (
     "arguments vocabulary scenes prompts feeds readings sources detokenise metrics machine limits config memory places "
