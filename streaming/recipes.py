@@ -108,15 +108,16 @@ def described(recipe: Recipe) -> dict[str, Any]:
 _PLAIN = Recipe(
     name="plain", start=False, attention_cost=0.0, steps=3_000, mix_from=0.45, decay_from=0.55, bfloat16=False
 )
-_LATER = replace(_PLAIN, mix_from=0.0, cost_from=0.0, last_rate=1e-4, bfloat16=True)
+_LATER = replace(_PLAIN, mix_from=0.0, cost_from=0.0, cost_ramp_steps=1, last_rate=1e-4, bfloat16=True)
 
 
-def _chain(name: str, *, start: bool, costs: tuple[float, float, float]) -> Iterator[Recipe]:
-    """Three stages after the plain one, each with a learning rate that rises once more and falls."""
+def _chain(name: str, *, start: bool, costs: tuple[float, float, float, float]) -> Iterator[Recipe]:
+    """Four stages after the plain one, each with a learning rate that rises once more and falls."""
     stages = (
         {"steps": 1_200, "peak_rate": 1.5e-3, "decay_from": 0.3, "cost_ramp_steps": 200},
         {"steps": 400, "peak_rate": 1e-3, "decay_from": 0.3, "cost_ramp_steps": 50, "warm_up_steps": 30},
-        {"steps": 1_000, "peak_rate": 1.5e-3, "decay_from": 0.2, "cost_ramp_steps": 1, "warm_up_steps": 50},
+        {"steps": 1_000, "peak_rate": 1.5e-3, "decay_from": 0.2, "warm_up_steps": 50},
+        {"steps": 300, "peak_rate": 6e-4, "last_rate": 5e-5, "decay_from": 0.2, "warm_up_steps": 30},
     )
     before = _PLAIN
     for number, (stage, cost) in enumerate(zip(stages, costs, strict=True), start=1):
@@ -138,8 +139,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         recipe.name: recipe
         for recipe in (
             _PLAIN,
-            *_chain("sink", start=True, costs=(1.0, 3.0, 2.0)),
-            *_chain("vanilla", start=False, costs=(0.0, 0.0, 0.0)),
+            *_chain("sink", start=True, costs=(1.0, 3.0, 2.0, 1.0)),
+            *_chain("vanilla", start=False, costs=(0.0, 0.0, 0.0, 0.0)),
         )
     }
 )

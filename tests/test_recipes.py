@@ -37,7 +37,7 @@ def test_a_mix_out_of_range_is_refused(changes):
         Mix(**changes)
 
 
-@pytest.mark.parametrize("stage", ["-1", "-2", ""])
+@pytest.mark.parametrize("stage", ["-1", "-2", "-3", ""])
 def test_vanilla_is_sink_without_token_and_cost(stage):
     sink, vanilla = RECIPES[f"sink{stage}"], RECIPES[f"vanilla{stage}"]
     same = {"name": vanilla.name, "follows": vanilla.follows, "start": False, "attention_cost": 0.0}
@@ -51,7 +51,7 @@ def test_a_recipe_counts_the_steps_before_it(name):
     while before := before["follows"]:
         steps.append(before["steps"])
     assert told["steps_before"] == sum(steps)
-    assert len(steps) == {"plain": 0}.get(name, {"-1": 1, "-2": 2}.get(name[-2:], 3))
+    assert len(steps) == {"plain": 0}.get(name, {"-1": 1, "-2": 2, "-3": 3}.get(name[-2:], 4))
 
 
 def test_the_cost_is_ramped_up_and_stays():
