@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 
 ON := $(BIN)/python -m comparisons
 TABLES := 1 2 3 6 7
+TOKENS ?= 16384
 FIGURES := 3 5 10
 
 .PHONY: run test lint format browser results audit clean
@@ -28,7 +29,7 @@ results: $(VENV)/test.stamp browser  ## all that is measured of the bundled mode
 	for name in sink vanilla; do \
 		$(ON) measure $$name $(if $(BOOK),--text "$(BOOK)") --save assets/models/$$name/quality.json || exit; done
 	mkdir -p assets/results
-	for n in $(TABLES); do $(ON) table $$n --json assets/results/table-$$n.json || exit; done
+	for n in $(TABLES); do $(ON) table $$n --tokens $(TOKENS) --json assets/results/table-$$n.json || exit; done
 	for n in $(FIGURES); do $(ON) figure $$n --json assets/results/figure-$$n.json || exit; done
 	rm -rf runs/bundled-marathon
 	$(ON) marathon --out runs/bundled-marathon --json assets/results/marathon.json --recording assets/recordings/marathon.json
