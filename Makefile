@@ -32,7 +32,7 @@ results: $(VENV)/test.stamp browser  ## all that is measured of the bundled mode
 	for n in $(TABLES); do $(ON) table $$n --tokens $(TOKENS) --json assets/results/table-$$n.json || exit; done
 	for n in $(FIGURES); do $(ON) figure $$n --json assets/results/figure-$$n.json || exit; done
 	rm -rf runs/bundled-marathon
-	$(ON) marathon --out runs/bundled-marathon --json assets/results/marathon.json --recording assets/recordings/marathon.json
+	$(ON) marathon --dtype bfloat16 --threads 1 --out runs/bundled-marathon --json assets/results/marathon.json --recording assets/recordings/marathon.json
 	$(ON) record
 	$(BIN)/python examples/execute.py
 	$(ON) report
