@@ -37,6 +37,9 @@ __all__ = ["Marathon", "MarathonSettings", "Tape", "fingerprint"]
 
 _STREAM = "stream."
 
+_WORDS = 256
+"""How many words the tokenizer may remember."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarathonSettings:
@@ -126,6 +129,7 @@ class Marathon:
             filled=settings.policy.budget,
             rss_bytes=process_rss_bytes(),
         )
+        _remember_few_words(loaded)
         self.stream = open_stream(loaded, settings.policy, chunk=settings.chunk)
         self._feed = PromptFeed(loaded.tokenizer, loaded.start_token, seed=settings.seed)
         self._tape = Tape(self._feed)
@@ -199,6 +203,14 @@ class Marathon:
             "resumes": self.resumes,
         }
         checkpoints.save(path, state | {f"{_STREAM}{name}": x for name, x in self.stream.state().items()})
+
+
+def _remember_few_words(loaded: LoadedModel) -> None:
+    """Keep a tokenizer from remembering how it cut each of 10,000 words: the stream's names fill that for hours."""
+    fast = getattr(loaded.tokenizer, "backend_tokenizer", None)
+    resize = getattr(getattr(fast, "model", None), "_resize_cache", None)
+    if resize is not None:
+        resize(_WORDS)
 
 
 def _plain(settings: MarathonSettings) -> dict[str, Any]:
