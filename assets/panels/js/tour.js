@@ -125,5 +125,5 @@ function bindTour(state) {
     tourButton(state, name).addEventListener("click", () => press(state));
   }
   new ResizeObserver(() => state.tour && placeTour(state)).observe(state.root);
-  window.addEventListener("resize", () => state.tour && placeTour(state));
+  window.addEventListener("resize", () => drawTour(state)); // what is on show may have changed, with no run to draw it
 }
