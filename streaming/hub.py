@@ -22,7 +22,7 @@ from streaming.checkpoint import CONFIG, INDEX, SINGLE, TEXT_FILES, wanted
 from streaming.errors import HubUnreachable, ModelDamaged
 from streaming.load_errors import damaged, explained
 
-__all__ = ["Progress", "fetch"]
+__all__ = ["Progress", "fetch", "keep_quiet"]
 
 LOOKUP_SECONDS = 10.0
 

@@ -330,6 +330,7 @@ def train_after(
     """
     initial = None
     if recipe.follows is not None:
+        _claim(out, recipe, resume=resume)  # refused now, not after hours of the other run
         before = before or out / recipe.follows
         begun = (before / "checkpoint.pt").exists()
         train_after(RECIPES[recipe.follows], sources, before, resume=begun, **others)

@@ -28,6 +28,7 @@ import httpx
 import psutil
 
 from app import SILENT_MS
+from comparisons.metrics import process_rss_bytes
 from comparisons.runner import Run, RunSettings
 from streaming.policies import Policy
 from tests import speaking
@@ -43,7 +44,7 @@ _WORKERS_END_SECONDS = 12  # threads that waited for calls end so long after the
 
 def end_by(site: Site, way: str) -> None:
     """A run that is ended in one of the ways in which a visitor ends it."""
-    session = site.join(pace=_PACE)
+    session = site.join()
     if way == "never read":
         return
     frames = site.frames(session)
@@ -167,7 +168,7 @@ def _rested(site: Site) -> dict:
 def _own() -> dict[str, float]:
     process = psutil.Process()
     return {
-        "rss_bytes": process.memory_info().rss,
+        "rss_bytes": process_rss_bytes(),
         "threads": threading.active_count(),
         "files": process.num_fds(),
         "kv_bytes": 0,

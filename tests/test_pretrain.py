@@ -211,6 +211,13 @@ def test_the_weights_to_start_from_are_needed_where_a_recipe_follows_another_and
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_is_taken_is_refused_before_the_followed_recipe_is_trained(tmp_path, data, finished):
+    later = replace(SINK, follows="vanilla", steps_before=20)
+    with pytest.raises(SettingsError, match="--resume, or name another folder"):
+        train_after(later, SOURCES, finished / "sink", before=tmp_path / "vanilla", data=data)
+    assert not (tmp_path / "vanilla").exists()
+
+
 def test_an_unfinished_checkpoint_does_not_replace_the_last_one(tmp_path, tokens, pool):
     training = _advanced(SINK, tokens, pool, 2)
     training.save(tmp_path / "checkpoint.pt")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from streaming import models
 from streaming.errors import SettingsError
 from streaming.recipes import RECIPES, described
 from streaming.tokens import Mix
@@ -52,6 +54,12 @@ def test_a_recipe_counts_the_steps_before_it(name):
         steps.append(before["steps"])
     assert told["steps_before"] == sum(steps)
     assert len(steps) == {"plain": 0}.get(name, {"-1": 1, "-2": 2, "-3": 3}.get(name[-2:], 4))
+
+
+@pytest.mark.parametrize("name", models.available())
+def test_a_bundled_model_comes_with_the_recipe_that_is_trained(name):
+    kept = json.loads((models.BUNDLED / name / "recipe.json").read_text("utf-8"))
+    assert kept == json.loads(json.dumps(described(RECIPES[name])))
 
 
 def test_the_cost_is_ramped_up_and_stays():
