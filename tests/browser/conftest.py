@@ -23,6 +23,8 @@ FLAGS = (
     "--no-first-run",
 )
 
+BAD = ("error", "warning")
+
 PATIENCE = 120_000
 """Milliseconds: other work may have the machine."""
 
@@ -36,8 +38,8 @@ class Visit:
     strangers: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        """Note errors of the console and requests that leave this machine."""
-        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        """Note errors and warnings of the console and requests that leave this machine."""
+        self.page.on("console", lambda message: message.type in BAD and self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self._meet(request.url))
 

@@ -232,6 +232,20 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(visit, address):
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
+def test_a_lecture_asked_for_again_before_the_screen_has_followed_stays(page):
+    body = page.locator("body")
+    body.press("f")
+    page.wait_for_function("document.fullscreenElement")
+    for _ in range(4):
+        page.keyboard.press("f")
+    settled = "!document.fullscreenElement === !document.body.classList.contains('sl-present')"
+    page.wait_for_timeout(1000)
+    page.wait_for_function(settled)
+    expect(body).to_have_class("sl-present")
+    page.evaluate("document.exitFullscreen()")
+    expect(body).not_to_have_class("sl-present")
+
+
 def test_inside_another_page_it_runs_and_hears_its_keys(visit, address):
     outside = f"<h1>Another page</h1><iframe src='{address}' width=1200 height=900></iframe>"
     visit.page.route("**/outside", lambda route: route.fulfill(body=outside, content_type="text/html"))

@@ -74,19 +74,34 @@ function togglePresentation(state) {
   present(state, !isPresenting());
 }
 
-// Large, and on the whole screen where the browser allows it: inside another page it may not.
 function present(state, on) {
   if (on === isPresenting()) return;
   document.body.classList.toggle("sl-present", on);
   state.find("[data-tool='present']").setAttribute("aria-pressed", String(on));
-  if (on && document.fullscreenEnabled) document.documentElement.requestFullscreen().catch(() => {});
-  else if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+  fitScreen(state);
   window.dispatchEvent(new Event("resize"));
 }
 
+// Large on the whole screen, where the browser allows it: inside another page it may not. The browser takes its time,
+// and the key may be pressed again meanwhile: what counts is what the page wants at the end.
+async function fitScreen(state) {
+  if (state.fitting || !document.fullscreenEnabled) return;
+  state.fitting = true;
+  try {
+    while (isPresenting() !== Boolean(document.fullscreenElement)) {
+      await (isPresenting() ? document.documentElement.requestFullscreen() : document.exitFullscreen());
+    }
+  } catch {
+    // Refused, as without a key or a click of the visitor's: large in the window, then.
+  } finally {
+    state.fitting = false;
+  }
+}
+
+// A visitor leaves the whole screen by the browser's own key, which ends the lecture as well.
 function bindPresentation(state) {
   document.addEventListener("fullscreenchange", () => {
-    if (!document.fullscreenElement) present(state, false);
+    if (!document.fullscreenElement && !state.fitting) present(state, false);
   });
 }
 
