@@ -16,6 +16,9 @@ import httpx
 VALUES = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 100, "seed": 3, "lanes": [], "positions": "cache",
           "model": "", "source": "prompts", "after": "stop"}  # fmt: skip
 
+WORKERS_END_SECONDS = 12
+"""Threads that waited for calls end so long after the last one."""
+
 
 def _patched(text: str, change: object) -> str:
     """A text after what Gradio tells of it: the whole, or how it differs from what was told before."""

@@ -32,14 +32,13 @@ from comparisons.metrics import process_rss_bytes
 from comparisons.runner import Run, RunSettings
 from streaming.policies import Policy
 from tests import speaking
-from tests.clients import Site
+from tests.clients import WORKERS_END_SECONDS, Site
 from tests.serving import ROOT, served
 
 BAR_SECONDS = 2.0
 """How long an end may take; a network that is lost is noticed `SILENT_MS` after the last sign of it."""
 
 _PACE = 25
-_WORKERS_END_SECONDS = 12  # threads that waited for calls end so long after the last one
 
 
 def end_by(site: Site, way: str) -> None:
@@ -161,7 +160,7 @@ def _ended(out: object) -> int:
 def _rested(site: Site) -> dict:
     """The health when nothing goes on and idle threads are gone."""
     site.settled(60)
-    time.sleep(_WORKERS_END_SECONDS)
+    time.sleep(WORKERS_END_SECONDS)
     return site.health()
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tests.clients import Site
+from tests.clients import WORKERS_END_SECONDS, Site
 from tests.serving import served
 
 WARM_UP = 0.2
@@ -22,9 +22,6 @@ WARM_UP = 0.2
 
 BARS = {"rss_mb_per_hour": 30.0, "rss_kb_per_run": 100.0, "threads": 0, "files": 0}
 """What we want, at most."""
-
-_WORKERS_END_SECONDS = 12
-"""Threads that waited for calls end so long after the last one."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +109,12 @@ def main(argv: list[str] | None = None) -> int:
     with served(options.model) as (address, _):
         site = Site.at(address)
         short_runs(site, 3, 1.0)  # what is made once is made now
-        time.sleep(_WORKERS_END_SECONDS)
+        time.sleep(WORKERS_END_SECONDS)
         print("part         seconds   runs   RSS MB  threads  files   KV MB")
         start = Point.of(site, "start", time.monotonic(), 0)
         long = long_run(site, 60 * options.minutes, options.pace)
         short = short_runs(site, options.runs, options.run_seconds)
-        time.sleep(_WORKERS_END_SECONDS)
+        time.sleep(WORKERS_END_SECONDS)
         short_runs(site, 1, 0.1)  # Starlette ends idle threads at the next call
         end = Point.of(site, "end", time.monotonic(), options.runs)
     found = {
