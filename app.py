@@ -100,7 +100,10 @@ def _fill(
     """Put one language's components on the page, and connect them; `model` is what the server's own is called."""
 
     def control(request: object) -> object:
-        return sessions.control(request)
+        try:
+            return sessions.control(request)
+        except StreamingError as error:
+            return {"refused": words.explain(error)}
 
     def start(
         sinks: object, recent: object, budget_mb: object, pace: object, seed: object, lanes: object, positions: object,
@@ -116,7 +119,7 @@ def _fill(
             frames = sessions.frames(visitor, form.settings(), model=form.model, reading=reading)
             yield from while_read(panels.payloads(frames), lambda: _piled(page, visitor))
         except StreamingError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            raise gr.Error(words.explain(error), print_exception=False) from None
 
     def preset(event: gr.EventData) -> list[Any]:
         """The values of the preset that the visitor chose; the model stays."""

@@ -86,7 +86,8 @@ def live_panel(
 ) -> gr.HTML:
     """The live panel; components made inside its `with` stand between the header and the lanes.
 
-    It triggers "start", "preset" (with a name) and "link", and calls `control` as `Sessions.control` says.
+    It triggers "start", "preset" (with a name) and "link", and calls `control` as `Sessions.control` says; where that
+    raises, {"refused": why} is the answer.
 
     Args:
         words: the language.

@@ -20,7 +20,7 @@ from comparisons.places import Place, Places
 from comparisons.readings import Reading
 from comparisons.runner import Run, RunSettings
 from comparisons.shelf import Copy, Shelf
-from streaming.errors import ServerBusy, StreamError, StreamingError
+from streaming.errors import ServerBusy, StreamError
 from streaming.models import LoadedModel, Progress
 
 __all__ = ["Sessions"]
@@ -147,13 +147,16 @@ class Sessions:
         """Do what a visitor asks: {"run": id, "action": "pause" | "resume" | "stop"}, or "ask" with a "text".
 
         Returns:
-            Whether there is such a run and such an action. For a question {"id": its id}, or {"refused": why}.
+            Whether there is such a run and such an action; for a question {"id": its id}.
+
+        Raises:
+            StreamingError: the question is no question, or there is nobody to answer it.
         """
         if not isinstance(request, dict):
             return False
         run = self._runs.get(str(request.get("run")))
         if run is not None and request.get("action") == "ask":
-            return _ask(run, request.get("text"))
+            return {"id": run.ask(request.get("text"))}
         actions = {} if run is None else {"pause": run.pause, "resume": run.resume, "stop": run.stop}
         act = actions.get(str(request.get("action")))
         if act is not None:
@@ -175,13 +178,6 @@ class Sessions:
             self._runs.pop(run.id, None)
             if self._visitors.get(visitor) == run.id:
                 del self._visitors[visitor]
-
-
-def _ask(run: Run, text: object) -> dict[str, Any]:
-    try:
-        return {"id": run.ask(text)}
-    except StreamingError as error:
-        return {"refused": str(error)}
 
 
 def _ending(frame: Frame | None) -> dict[str, object]:

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
+from streaming.errors import StreamingError
+
 __all__ = ["ENGLISH", "ITALIAN", "TEXTS", "Preset", "Question", "Texts", "TourStep"]
+
+_ERRORS = (
+    "StreamingError", "SettingsError", "ModelError", "ModelNotFound", "ModelGated", "ModelUnsafe", "ModelDamaged",
+    "ModelTooLarge", "ModelUnsupported", "HubUnreachable", "ServerBusy", "StreamError",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +102,7 @@ class Texts:
     time: str
     cache: str
     cache_holds: str
+    strip_probe: str
     strip_unread: str
     strip_sink: str
     strip_held: str
@@ -194,6 +202,7 @@ class Texts:
     own_count: str
     no_prompts: str
     refusals: Mapping[str, str]
+    errors: Mapping[str, str]
     readings: Mapping[str, str]
     window_beyond: str
     loading: str
@@ -220,6 +229,11 @@ class Texts:
     def as_json(self) -> dict[str, object]:
         """What the browser gets: every word, by name."""
         return asdict(self)
+
+    def explain(self, error: StreamingError) -> str:
+        """What to tell a visitor of an error: its own words are English, and elsewhere follow this language's."""
+        kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in self.errors)
+        return self.errors[kind].format(said=error)
 
 
 ENGLISH = Texts(
@@ -317,6 +331,7 @@ ENGLISH = Texts(
     time="Time per token",
     cache="Cache",
     cache_holds="holds {held} of {tokens} tokens",
+    strip_probe="look a token up in the cache",
     strip_unread="not read yet",
     strip_sink="token {index}: a sink, cache position {position}",
     strip_held="token {index}: in the cache, position {position}",
@@ -525,6 +540,7 @@ ENGLISH = Texts(
         "size": "The file is larger than 2 MB: open a smaller one, or paste a part of it.",
         "encoding": "The file cannot be read as text: save it as UTF-8, or as UTF-16 with a byte order mark.",
     },
+    errors=dict.fromkeys(_ERRORS, "{said}"),
     readings={
         "prompts": "prompt stream, seed {seed}",
         "text": "your text, {characters} characters",
@@ -654,6 +670,7 @@ ITALIAN = Texts(
     time="Tempo per token",
     cache="Cache",
     cache_holds="tiene {held} token su {tokens}",
+    strip_probe="cerca un token nella cache",
     strip_unread="non ancora letto",
     strip_sink="token {index}: un sink, posizione {position} nella cache",
     strip_held="token {index}: nella cache, posizione {position}",
@@ -862,6 +879,20 @@ ITALIAN = Texts(
         "long": "Il testo è troppo lungo: si leggono al massimo 2.000.000 di caratteri. Accorcialo, o leggine una parte.",
         "size": "Il file supera i 2 MB: aprine uno più piccolo, o incollane una parte.",
         "encoding": "Il file non si può leggere come testo: salvalo in UTF-8, o in UTF-16 con byte order mark.",
+    },
+    errors={
+        "StreamingError": "Non è possibile. (In inglese: {said})",
+        "SettingsError": "Un’impostazione o una domanda non va bene: correggila. (In inglese: {said})",
+        "ModelError": "Il modello non si può usare ora. (In inglese: {said})",
+        "ModelNotFound": "Il modello non si trova, o è privato: controlla come è scritto. (In inglese: {said})",
+        "ModelGated": "Il modello è riservato a chi ne ha accettato la licenza sull’Hub. (In inglese: {said})",
+        "ModelUnsafe": "Il modello non si può aprire senza eseguire codice altrui: scegline uno in safetensors. (In inglese: {said})",
+        "ModelDamaged": "I file del modello sono incompleti o guasti: riprova, o scegline un altro. (In inglese: {said})",
+        "ModelTooLarge": "Il modello non entra nella memoria: scegline uno più piccolo. (In inglese: {said})",
+        "ModelUnsupported": "Questo tipo di modello non si può leggere senza fine in modo esatto: scegline un altro. (In inglese: {said})",
+        "HubUnreachable": "L’Hub di Hugging Face non risponde: riprova più tardi, o scegli un modello incluso. (In inglese: {said})",
+        "ServerBusy": "Il server è pieno, o si sta riavviando: riprova tra qualche minuto. (In inglese: {said})",
+        "StreamError": "La lettura non può continuare: avviala di nuovo. (In inglese: {said})",
     },
     readings={
         "prompts": "flusso di prompt, seme {seed}",

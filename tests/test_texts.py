@@ -10,7 +10,8 @@ import pytest
 from comparisons.forms import MORE_LANES, PRESETS
 from comparisons.frames import Reason, RunState, Status
 from comparisons.scripts import ASSETS, SCRIPTS
-from comparisons.texts import ENGLISH, TEXTS, Texts
+from comparisons.texts import ENGLISH, ITALIAN, TEXTS, Texts
+from streaming import errors
 
 MARKUP = (ASSETS / "panel.html").read_text("utf-8")
 SCRIPT = "\n".join((ASSETS / "js" / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
@@ -38,6 +39,15 @@ def test_every_language_says_the_same_things_with_the_same_numbers(language):
         return {path: set(re.findall(r"\{(\w+)\}", phrase)) for path, phrase in phrases(texts)}
 
     assert gaps(TEXTS[language]) == gaps(ENGLISH)
+
+
+def test_an_error_keeps_its_words_and_has_others_before_them_on_the_italian_page():
+    for kind in (getattr(errors, name) for name in errors.__all__):
+        error = kind("Braces {said} stay.")
+        assert ENGLISH.explain(error) == "Braces {said} stay."
+        before, said, _ = ITALIAN.explain(error).partition("Braces {said} stay.")
+        assert len(before) > 20 and said
+    assert len(set(ITALIAN.errors.values())) == len(ITALIAN.errors)
 
 
 @pytest.mark.parametrize("language", TEXTS)

@@ -115,6 +115,10 @@ def test_the_italian_page_asks_too(page, address):
     page.fill(BOX, "What happened next?")
     page.get_by_role("button", name="Chiedi a entrambe").click()
     expect(page.locator(".sl-said .sl-asked")).to_have_text([re.compile(r"Hai chiesto al token \d")] * 2)
+    page.evaluate(f"document.querySelector('{BOX}').removeAttribute('maxlength')")
+    page.fill(BOX, "x" * 501)
+    page.press(BOX, "Enter")
+    expect(page.locator(".sl-ask-why")).to_contain_text("domanda non va bene: correggila. (In inglese: A question may")
     page.click(STOP)
 
 

@@ -173,6 +173,29 @@ def test_a_lane_can_be_hidden_from_every_chart(page):
     page.wait_for_function(f"['perplexity', 'memory', 'time'].every(name => ({CURVES})(name).length === 1)")
 
 
+def test_a_token_is_looked_up_in_the_cache_by_pointing_and_by_keys(page):
+    lane = page.locator(".sl-lane[data-kind=sinks]")
+    probe, told = lane.locator(".sl-probe"), lane.locator(".sl-cache-text")
+    held = told.inner_text()
+    box = probe.bounding_box()
+    page.mouse.move(box["x"] + 1, box["y"] + 10)
+    expect(told).to_have_text(re.compile("token [0-3]: a sink, cache position [0-3]"))
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + 10)
+    expect(told).to_have_text(re.compile("token [0-9,]+: evicted"))
+    page.mouse.down()
+    page.mouse.up()
+    page.mouse.move(0, 0)
+    expect(told).to_have_text(held)
+    expect(probe).not_to_be_focused()
+    probe.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(told).to_have_text("token 1: a sink, cache position 1")
+    expect(probe).to_have_attribute("aria-valuetext", "token 1: a sink, cache position 1")
+    probe.blur()
+    expect(told).to_have_text(held)
+
+
 def test_a_preset_sets_the_form_and_starts_and_says_what_to_watch(page):
     page.get_by_role("button", name="Without sinks").click()
     expect(page.locator(".sl-badge")).to_have_text("Live")

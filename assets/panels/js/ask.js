@@ -121,7 +121,7 @@ function saidBy(lane, asked) {
 
 function saidText(said) {
   if (!said.reason) return answerText(said);
-  const why = page.words.unanswered[said.reason] ?? said.message;
+  const why = page.words.unanswered[said.reason] ?? fill(page.words.errors.StreamingError, { said: said.message });
   return said.answer ? `${said.answer} … ${why}` : why;
 }
 

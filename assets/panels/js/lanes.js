@@ -12,7 +12,7 @@ function buildLane(lane) {
     card,
     text: textPane(card.querySelector(".sl-text")),
     answers: answerPane(card.querySelector(".sl-answers")),
-    strip: stripPane(card.querySelector(".sl-cache")),
+    strip: stripPane(card.querySelector(".sl-cache"), `${laneName(lane)}: ${page.words.strip_probe}`),
   };
 }
 

@@ -7,14 +7,42 @@ function heldParts(lane) {
   return { sinks, evicted: lane.tokens - held, recent: held - sinks };
 }
 
-function stripPane(root) {
-  const state = { root, lane: null, scale: 1 };
-  const strip = root.querySelector(".sl-strip");
-  strip.addEventListener("pointermove", (event) => {
-    const box = strip.getBoundingClientRect();
-    strip.title = placeText(state.lane, Math.floor(((event.clientX - box.left) / box.width) * state.scale));
-  });
+function stripPane(root, name) {
+  const state = { root, lane: null, probe: root.querySelector(".sl-probe") };
+  bindProbe(state);
+  state.probe.setAttribute("aria-label", name);
   return state;
+}
+
+// A token is looked up by pointing at it, by a finger on it, or with the keyboard.
+function bindProbe(state) {
+  const { probe } = state;
+  const look = () => {
+    probe.dataset.on = "";
+    probe.setAttribute("aria-valuetext", placeText(state.lane, Number(probe.value)));
+    drawPlace(state);
+  };
+  const leave = () => {
+    if (probe.matches(":focus-visible")) return;
+    delete probe.dataset.on;
+    drawPlace(state);
+  };
+  const point = (event) => {
+    const box = probe.getBoundingClientRect();
+    probe.value = Math.floor(((event.clientX - box.left) / box.width) * (Number(probe.max) + 1));
+    look();
+  };
+  for (const name of ["pointerdown", "pointermove"]) probe.addEventListener(name, point);
+  probe.addEventListener("mousedown", (event) => event.preventDefault()); // the page's keys stay the page's
+  for (const name of ["focus", "input"]) probe.addEventListener(name, look);
+  for (const name of ["blur", "pointerleave"]) probe.addEventListener(name, leave);
+}
+
+// What is looked up, or how much the cache holds.
+function drawPlace({ root, lane, probe }) {
+  const { words } = page;
+  const held = () => fill(words.cache_holds, { held: countText(lane.cache_tokens), tokens: countText(lane.tokens) });
+  setText(root.querySelector(".sl-cache-text"), "on" in probe.dataset ? placeText(lane, Number(probe.value)) : held());
 }
 
 function placeText(lane, index) {
@@ -27,7 +55,8 @@ function placeText(lane, index) {
 }
 
 function drawStrip(state, lane, scale) {
-  Object.assign(state, { lane, scale });
+  state.lane = lane;
+  state.probe.max = scale - 1;
   const parts = heldParts(lane);
   let start = 0;
   for (const seg of state.root.querySelectorAll("[data-seg]")) {
@@ -37,6 +66,5 @@ function drawStrip(state, lane, scale) {
     seg.hidden = size === 0;
     start += size;
   }
-  const values = { held: countText(lane.cache_tokens), tokens: countText(lane.tokens) };
-  setText(state.root.querySelector(".sl-cache-text"), fill(page.words.cache_holds, values));
+  drawPlace(state);
 }

@@ -41,7 +41,7 @@ function course(lane, known) {
 
 function verdict(lane) {
   const words = page.words;
-  if (lane.reason === "error") return lane.message;
+  if (lane.reason === "error") return fill(words.errors.StreamError, { said: lane.message });
   if (!lane.tokens) return words.verdict_waiting;
   const known = facts(lane);
   const ending = words.verdict_endings[lane.reason];
