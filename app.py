@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import logging
 import os
 import signal
@@ -58,33 +59,28 @@ FAREWELL_SECONDS = 1.5
 SILENT_MS = 5000
 """A visitor whose network is gone says nothing more: after so long their connection is closed."""
 
-Offers = Mapping[str, Mapping[str, object]]
-"""By language, what its page can fetch when it needs it; see `panels.script`."""
-
 
 def build(
     loaded: LoadedModel,
     *,
-    plotly_url: str,
+    scripts: Mapping[str, str],
     first_paint: str | None = None,
-    offers: Offers | None = None,
     sessions: Sessions | None = None,
 ) -> gr.Blocks:
     """The page, in English at the root and in Italian at /it.
 
     Args:
         loaded: the model that every run reads with.
-        plotly_url: where the page finds plotly.js.
+        scripts: by language, where its page finds the panel's scripts.
         first_paint: the payload of a recorded run, shown until the visitor starts one.
-        offers: what the page of each language can fetch besides.
         sessions: the runs of its visitors; by default its own, with the usual limits.
     """
-    sessions, offers = sessions or Sessions(loaded), offers or {}
+    sessions = sessions or Sessions(loaded)
     with gr.Blocks(title=ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
-        _fill(page, ENGLISH, sessions, loaded.name, plotly_url, first_paint, offers)
+        _fill(page, ENGLISH, sessions, loaded.name, scripts, first_paint)
     for words in (text for text in TEXTS.values() if text is not ENGLISH):
         with page.route(words.title, f"/{words.language}", show_in_navbar=False):
-            _fill(page, words, sessions, loaded.name, plotly_url, first_paint, offers)
+            _fill(page, words, sessions, loaded.name, scripts, first_paint)
     return page
 
 
@@ -93,9 +89,8 @@ def _fill(
     words: Texts,
     sessions: Sessions,
     model: str,
-    plotly_url: str,
+    scripts: Mapping[str, str],
     first_paint: str | None,
-    offers: Offers,
 ) -> None:
     """Put one language's components on the page, and connect them; `model` is what the server's own is called."""
 
@@ -133,7 +128,7 @@ def _fill(
         form = Form.of_query(request.query_params)
         return list({**form.values(), "model": form.model or model}.values())
 
-    with panels.live_panel(words, plotly_url, control, first_paint, offers=offers.get(words.language)) as panel:
+    with panels.live_panel(scripts[words.language], control, first_paint) as panel:
         inputs = _inputs(words, model)
     run = {"fn": on_gpu(start), "inputs": inputs, "outputs": panel, "concurrency_id": "runs", **RUNNING}
     public = {"api_name": "start"} if words is ENGLISH else {"api_visibility": "private"}
@@ -199,6 +194,12 @@ def _inputs(words: Texts, model: str) -> list[gr.components.Component]:
         ]  # fmt: skip
 
 
+def spare_searches() -> None:
+    """Gradio imports matplotlib around every frame of every run: where there is none, each looks for it on disk."""
+    if importlib.util.find_spec("matplotlib") is None:
+        sys.modules["matplotlib"] = None
+
+
 def first_paint(runs: Sequence[KeptRun]) -> str | None:
     """The payload of the run that the page shows before Start, if it is among these."""
     for run in runs:
@@ -207,12 +208,10 @@ def first_paint(runs: Sequence[KeptRun]) -> str | None:
     return None
 
 
-def offers(runs: Sequence[KeptRun], shells: Mapping[str, StaticFile]) -> Offers:
-    """Recorded runs, and the shell of an exported page, which is another one in each language."""
-    known = {"recordings": [run.about() for run in runs], "painted": FIRST_PAINT}
-    return {
-        language: {**known, "shell": {"url": shell.url, "place": export.PLACE}} for language, shell in shells.items()
-    }
+def offers(runs: Sequence[KeptRun], shell: StaticFile) -> dict[str, object]:
+    """What a page can fetch when it needs it: recorded runs, and the shell of an exported page in its language."""
+    about = [run.about() for run in runs]
+    return {"recordings": about, "painted": FIRST_PAINT, "shell": {"url": shell.url, "place": export.PLACE}}
 
 
 def serve(
@@ -297,8 +296,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StreamingError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
+    spare_searches()
     plotly = plotly_file()
     shells = {words.language: export.shell_file(words) for words in TEXTS.values()}
+    scripts = {
+        words.language: panels.script_file(words, plotly.url, offers(runs, shells[words.language]))
+        for words in TEXTS.values()
+    }
     sessions = Sessions(
         loaded,
         places=Places(config.runs, config.waiting, turn_seconds=config.turn, pause_seconds=config.pause),
@@ -306,12 +310,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     page = build(
         loaded,
-        plotly_url=plotly.url,
+        scripts={language: file.url for language, file in scripts.items()},
         first_paint=first_paint(runs),
-        offers=offers(runs, shells),
         sessions=sessions,
     )
-    files = [plotly, *shells.values(), *(run.file for run in runs)]
+    files = [plotly, *shells.values(), *scripts.values(), *(run.file for run in runs)]
     serve(page, files, config, sessions, host=options.host, port=options.port, inbrowser=options.inbrowser)
     return 0
 

@@ -111,12 +111,11 @@ def _check_model(model: object) -> None:
     """A visitor names a model by its bundled name or Hub id, never by a path."""
     if not isinstance(model, str):
         raise SettingsError("model must be the name of a model.")
-    bundled = models.available()
-    if model and model not in bundled:
+    if model and model not in models.available():
         try:
             models.check_hub_id(model)
         except SettingsError as error:
-            raise SettingsError(f"{error} Bundled: {', '.join(bundled)}.") from None
+            raise SettingsError(f"{error} Bundled: {', '.join(models.available())}.") from None
 
 
 def _more_lanes(lanes: object) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,9 +19,10 @@ from comparisons.frames import AnswerTail, Frame, Loading, Waiting
 from comparisons.readings import MOST_CHARACTERS, MOST_FILE_BYTES
 from comparisons.scripts import asset, escaped
 from comparisons.scripts import script as scripts
+from comparisons.static import StaticFile
 from comparisons.texts import Texts
 
-__all__ = ["head", "live_panel", "payload", "payloads", "script", "theme"]
+__all__ = ["head", "live_panel", "payload", "payloads", "script", "script_file", "theme"]
 
 SHELL = '<div data-place="top"></div>@children<div data-place="rest"></div>'
 FONT = "Source Sans Pro"
@@ -76,38 +78,38 @@ def _unfinished(answers: AnswerTail, before: AnswerTail) -> dict[str, Any]:
     return _later(answers, "items", {"from": before["from"], "items": before["items"][:told]})
 
 
-def live_panel(
-    words: Texts,
-    plotly_url: str,
-    control: Callable[[Any], Any],
-    value: str | None = None,
-    *,
-    offers: Mapping[str, object] | None = None,
-) -> gr.HTML:
+def live_panel(script_url: str, control: Callable[[Any], Any], value: str | None = None) -> gr.HTML:
     """The live panel; components made inside its `with` stand between the header and the lanes.
 
     It triggers "start", "preset" (with a name) and "link", and calls `control` as `Sessions.control` says; where that
     raises, {"refused": why} is the answer.
 
     Args:
-        words: the language.
-        plotly_url: where the browser finds plotly.js.
+        script_url: where the browser finds the `script_file`.
         control: steers the run that is on show.
         value: what to show until a run begins, a payload.
-        offers: what `script` says.
     """
     return gr.HTML(
         value,
         html_template=SHELL,
-        js_on_load=script(words, plotly_url, offers),
+        js_on_load=f"const scripts = {escaped(script_url)};\n{asset('js/gradio.js')}",
         apply_default_css=False,
         server_functions=[control],
         elem_id="panel",
     )
 
 
+def script_file(words: Texts, plotly_url: str, offers: Mapping[str, object] | None = None) -> StaticFile:
+    """What `script` says, as the app serves it: inside the page it would go to every visitor anew.
+
+    Nor would Gradio be quick with it: it looks for a component's events in all of the scripts that it is given, for
+    every visitor, which took 10 ms of the server for each.
+    """
+    return StaticFile(Path(f"panel-{words.language}.js"), "text/javascript", script(words, plotly_url, offers).encode())
+
+
 def script(words: Texts, plotly_url: str, offers: Mapping[str, object] | None = None) -> str:
-    """The panel's scripts, mounted in Gradio.
+    """The panel's scripts, a module.
 
     Args:
         words: the language.
@@ -123,7 +125,7 @@ def script(words: Texts, plotly_url: str, offers: Mapping[str, object] | None = 
         "painted": None,
         "shell": None,
     }
-    return scripts(words, "gradio", {**known, **(offers or {})})
+    return scripts(words, "module", {**known, **(offers or {})})
 
 
 def head() -> str:

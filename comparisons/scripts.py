@@ -19,8 +19,8 @@ SCRIPTS = (
     *("marks", "charts", "chips", "downloads", "costs", "questions"),
     *("tour", "ask", "own", "loading", "queue", "controls", "player", "panel"),
 )
-HOSTS = ("gradio", "alone")
-"""What the panel can stand in; a script each, which comes last and mounts it."""
+HOSTS = ("module", "alone")
+"""What the panel can be: a module that the app's page imports, or a page that stands alone. A script each, the last."""
 
 _ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<\x85\u2028\u2029"}
 

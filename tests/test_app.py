@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +10,14 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from gradio.state_holder import SessionState
+from gradio.utils import MatplotlibBackendMananger
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from app import RECORDINGS, first_paint
+from app import RECORDINGS, build, first_paint, spare_searches
 from comparisons.library import library
+from comparisons.texts import TEXTS
 from tests import speaking
 from tests.serving import command, served
 
@@ -152,6 +157,34 @@ def test_a_command_without_a_run_of_its_own_does_nothing(app, request_):
     body = {"data": [request_], "fn_name": "control", "component_id": panel, "session_hash": "nobody"}
     answer = httpx.post(f"{app[0]}gradio_api/component_server/", json=body)
     assert answer.json() is False
+
+
+def test_what_gradio_imports_around_every_frame_is_not_looked_for_every_time(monkeypatch):
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            looked_for.append(name)
+
+    looked_for = []
+    monkeypatch.setattr(sys, "meta_path", [Finder()])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # as it was comes back
+    monkeypatch.delitem(sys.modules, "matplotlib")
+    spare_searches()
+    assert looked_for == ["matplotlib"]
+    with MatplotlibBackendMananger():
+        pass
+    assert looked_for == ["matplotlib"]
+
+
+def test_for_no_visitor_the_scripts_are_searched(monkeypatch):
+    def search(pattern, text, *flags):
+        lengths.append(len(text))
+        return found(pattern, text, *flags)
+
+    page = build(speaking.loaded(), scripts=dict.fromkeys(TEXTS, "panel.js"))
+    found, lengths = re.search, []
+    monkeypatch.setattr(re, "search", search)
+    SessionState(page)
+    assert max(lengths, default=0) < 10_000
 
 
 def test_the_recorded_run_is_small_enough_to_come_with_the_page():

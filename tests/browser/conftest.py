@@ -92,6 +92,6 @@ def page(visit, address) -> Page:
 def scripts(visit) -> Page:
     """The panel's own functions, in a page without the app."""
     visit.page.set_content("<body></body>")
-    text = panels.script(ENGLISH, plotly_url="").rsplit("mount(element", 1)[0]
+    text = panels.script(ENGLISH, plotly_url="").rsplit("export function", 1)[0]
     visit.page.add_script_tag(content=text)
     return visit.page

@@ -309,7 +309,7 @@ def test_another_recording_has_a_chip_that_plays_it_from_its_beginning(visit):
     about = {"model": "tiny", "kinds": ["sinks"], "tokens": 2400, "recorded_at": recorded().header["recorded_at"]}
     offers = {"recordings": [{"name": "long", "url": f"{LIBRARY}long.json", **about}], "painted": "first"}
     page.set_content('<main><div data-place="top"></div><div data-place="rest"></div></main>')
-    text = panels.script(ENGLISH, plotly_url="", offers=offers).rsplit("mount(element", 1)[0]
+    text = panels.script(ENGLISH, plotly_url="", offers=offers).rsplit("export function", 1)[0]
     page.add_script_tag(content=f"{text}; mount(document.querySelector('main'), {{ follow() {{}} }});")
     page.get_by_role("button", name="2,400 tokens, recorded").click()
     expect(page.locator(".sl-badge")).to_have_text("Recorded run")

@@ -1,9 +1,5 @@
-// The panel in the app's page: Gradio brings the frames and takes the commands.
+// What Gradio runs where its component stands. The panel is a module, which browsers keep (`scripts` is its address).
+// Its commands are "start", "preset", "link" and "refuse": Gradio looks for them in here.
 
-mount(element, {
-  trigger, server,
-  follow(state) {
-    accept(state, props.value);
-    watch("value", () => accept(state, props.value));
-  },
-});
+const panel = import(new URL(scripts, document.baseURI));
+panel.then(({ mountInGradio }) => mountInGradio(element, { trigger, server, props, watch }));

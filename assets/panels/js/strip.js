@@ -28,14 +28,20 @@ function bindProbe(state) {
     drawPlace(state);
   };
   const point = (event) => {
-    const box = probe.getBoundingClientRect();
-    probe.value = Math.floor(((event.clientX - box.left) / box.width) * (Number(probe.max) + 1));
+    probe.value = indexAt(state, event.clientX - probe.getBoundingClientRect().left);
     look();
   };
   for (const name of ["pointerdown", "pointermove"]) probe.addEventListener(name, point);
   probe.addEventListener("mousedown", (event) => event.preventDefault()); // the page's keys stay the page's
   for (const name of ["focus", "input"]) probe.addEventListener(name, look);
   for (const name of ["blur", "pointerleave"]) probe.addEventListener(name, leave);
+}
+
+// Few sinks are drawn wider than to scale, so that they are seen.
+function indexAt({ root, lane, probe }, pixels) {
+  const drawn = root.querySelector("[data-seg='sinks']").getBoundingClientRect().width;
+  if (pixels < drawn) return Math.floor((pixels / drawn) * heldParts(lane).sinks);
+  return Math.floor((pixels / probe.getBoundingClientRect().width) * (Number(probe.max) + 1));
 }
 
 // What is looked up, or how much the cache holds.
