@@ -2,9 +2,20 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 
 from comparisons.logs import JsonLines
+from tests.serving import ROOT
+
+WRITES = """
+import logging
+from comparisons.logs import log_to_stderr
+log_to_stderr()
+for number in range(5000):
+    logging.getLogger("app").info("run ends", extra={"number": number})
+print("done")
+"""
 
 
 def line(name: str, message: str, *arguments: object, extra: dict | None = None, error: bool = False) -> dict:
@@ -33,3 +44,18 @@ def test_an_error_is_told_by_its_type_and_place_without_its_words():
 def test_what_a_library_puts_into_its_messages_stays_out():
     assert line("some.library", "cannot read %s", "my secret letter")["what"] == "cannot read %s"
     assert "secret" not in json.dumps(line("some.library", "x", extra={"text": "secret"}))
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up():
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", WRITES], cwd=ROOT, **told) as process:
+        assert process.stdout.read() == "done\n"
+        assert process.wait(timeout=30) == 0
+        numbers = [json.loads(line)["number"] for line in process.stderr.read().splitlines()[:-1]]
+        assert numbers == list(range(len(numbers))) and 100 < len(numbers) < 5000
+
+
+def test_a_log_that_is_read_is_whole_at_the_end():
+    few = WRITES.replace("5000", "500")
+    done = subprocess.run([sys.executable, "-c", few], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert [json.loads(line)["number"] for line in done.stderr.splitlines()] == list(range(500))
