@@ -114,13 +114,13 @@ def _fill(
             frames = sessions.frames(visitor, form.settings(), model=form.model, reading=reading)
             yield from while_read(panels.payloads(frames), lambda: _piled(page, visitor))
         except StreamingError as error:
-            raise gr.Error(words.explain(error), print_exception=False) from None
+            raise _said(words, words.explain(error)) from None
 
     def preset(event: gr.EventData) -> list[Any]:
         """The values of the preset that the visitor chose; the model stays."""
         form = PRESETS.get(str(_sent(event, "name")))
         if form is None:
-            raise gr.Error(f"There is no such preset; there are {', '.join(PRESETS)}.", print_exception=False)
+            raise _said(words, f"There is no such preset; there are {', '.join(PRESETS)}.")
         return list({**form.values(), "model": gr.skip()}.values())
 
     def restore(request: gr.Request) -> list[Any]:
@@ -152,9 +152,14 @@ def _refusal(words: Texts) -> Callable[[gr.EventData], None]:
 
     def refuse(event: gr.EventData) -> None:
         why = str(_sent(event, "why"))
-        raise gr.Error(words.refusals.get(why, words.refusals["encoding"]), print_exception=False)
+        raise _said(words, words.refusals.get(why, words.refusals["encoding"]))
 
     return refuse
+
+
+def _said(words: Texts, message: str) -> gr.Error:
+    """What Gradio shows to the visitor who caused it, and to nobody else."""
+    return gr.Error(message, title=words.error, print_exception=False)
 
 
 def _sent(event: gr.EventData, name: str) -> object:

@@ -202,6 +202,7 @@ class Texts:
     own_count: str
     no_prompts: str
     refusals: Mapping[str, str]
+    error: str
     errors: Mapping[str, str]
     readings: Mapping[str, str]
     window_beyond: str
@@ -314,7 +315,7 @@ ENGLISH = Texts(
         "dense": "keeps every token",
         "sinks": "keeps {sinks} sinks and the {recent} latest tokens",
         "window": "keeps the {recent} latest tokens, no sinks",
-        "recompute": "reads the {recent} latest tokens anew for every token",
+        "recompute": "rereads the {recent} latest for every token",
     },
     statuses={
         "waiting": "Waiting",
@@ -540,6 +541,7 @@ ENGLISH = Texts(
         "size": "The file is larger than 2 MB: open a smaller one, or paste a part of it.",
         "encoding": "The file cannot be read as text: save it as UTF-8, or as UTF-16 with a byte order mark.",
     },
+    error="Error",
     errors=dict.fromkeys(_ERRORS, "{said}"),
     readings={
         "prompts": "prompt stream, seed {seed}",
@@ -880,6 +882,7 @@ ITALIAN = Texts(
         "size": "Il file supera i 2 MB: aprine uno più piccolo, o incollane una parte.",
         "encoding": "Il file non si può leggere come testo: salvalo in UTF-8, o in UTF-16 con byte order mark.",
     },
+    error="Errore",
     errors={
         "StreamingError": "Non è possibile. (In inglese: {said})",
         "SettingsError": "Un’impostazione o una domanda non va bene: correggila. (In inglese: {said})",

@@ -255,6 +255,15 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(visit, address):
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
+def test_a_phone_gives_each_of_three_lanes_its_whole_width(visit, address):
+    visit.page.set_viewport_size({"width": 375, "height": 800})
+    visit.page.goto(f'{address}?lanes=["window"]')
+    visit.page.click(START)
+    expect(visit.page.locator(".sl-lane")).to_have_count(3)
+    visit.page.click(STOP)
+    assert all(box.bounding_box()["width"] > 320 for box in visit.page.locator(".sl-lane").all())
+
+
 def test_a_lecture_asked_for_again_before_the_screen_has_followed_stays(page):
     body = page.locator("body")
     body.press("f")
