@@ -1,7 +1,5 @@
 """What this process may use: cores and memory, as its container sees them and not as its host has them.
 
-And who goes first: a thread may `give_way` to those that answer visitors.
-
 The smallest of what is found counts: `CPU_CORES` and `MEMORY` in the environment (Hugging Face Spaces set them), the
 limits of the process's control groups (versions 1 and 2) and of those above them, its CPU affinity, the host.
 """
@@ -10,23 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-__all__ = ["Machine", "bytes_of", "cores_of", "give_way", "read_machine"]
+__all__ = ["Machine", "bytes_of", "cores_of", "read_machine"]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]i?)?b?", re.IGNORECASE | re.ASCII)
 _CORES = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(m?)", re.ASCII)
-
-
-_NICE = 5
-"""Of a thread that gives way: when both want a core, it gets a quarter of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +34,6 @@ def read_machine(environ: Mapping[str, str] = os.environ, root: Path = Path("/")
     cores = [*_known(cores_of(environ.get("CPU_CORES", ""))), *_group_cores(root), _host_cores()]
     sizes = [*_known(bytes_of(environ.get("MEMORY", ""))), *_group_memory(root), psutil.virtual_memory().total]
     return Machine(cores=min(cores), memory_bytes=int(min(sizes)))
-
-
-def give_way() -> None:
-    """Let other threads go before this one, where the system ranks threads and not processes alone (Linux)."""
-    if sys.platform == "linux":
-        this = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, this, max(_NICE, os.getpriority(os.PRIO_PROCESS, this)))
 
 
 def cores_of(text: str) -> float | None:

@@ -35,7 +35,6 @@ from comparisons.frames import FRAME_VERSION, Frame, Header, Reason, RssPoint, R
 from comparisons.journal import TAIL_POINTS
 from comparisons.lanes import Lane, LaneSettings
 from comparisons.limits import Range, limited
-from comparisons.machine import give_way
 from comparisons.memory import KvMemory
 from comparisons.metrics import process_rss_bytes
 from comparisons.prompts import as_prompt
@@ -276,7 +275,6 @@ class Run:
 
     def _work(self, lane: Lane) -> None:
         """A lane's thread, from the first token to the last."""
-        give_way()  # forty visitors are answered meanwhile
         torch.set_num_threads(self.settings.threads)
         try:
             self._drive(lane)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
-from comparisons.machine import bytes_of, cores_of, give_way, read_machine
+from comparisons.machine import bytes_of, cores_of, read_machine
 
 
 def files(root: Path, contents: dict[str, str]) -> Path:
@@ -25,24 +23,6 @@ def test_without_limits_it_is_the_host(tmp_path: Path) -> None:
     found = read_machine({}, tmp_path)
     assert found.cores == len(os.sched_getaffinity(0))
     assert found.memory_bytes == psutil.virtual_memory().total
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no rank of their own")
-def test_who_gives_way_does_so_alone_and_never_takes_it_back():
-    def rank() -> int:
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    def work() -> None:
-        for step in (give_way, lambda: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 9), give_way):
-            step()
-            ranks.append(rank())
-
-    before, ranks = rank(), []
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert ranks == [max(5, before), 9, 9]
-    assert rank() == before
 
 
 def test_the_environment_of_a_space_counts(tmp_path: Path) -> None:
