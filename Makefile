@@ -15,7 +15,7 @@ run: $(VENV)/run.stamp  ## the demo on the bundled model, in the browser
 	$(BIN)/python app.py --inbrowser
 
 test: $(VENV)/test.stamp browser lint  ## everything the tests need, then the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/python -m pytest
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
