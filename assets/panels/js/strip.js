@@ -8,7 +8,7 @@ function heldParts(lane) {
 }
 
 function stripPane(root, name) {
-  const state = { root, lane: null, probe: root.querySelector(".sl-probe") };
+  const state = { root, lane: null, scale: 1, probe: root.querySelector(".sl-probe") };
   bindProbe(state);
   state.probe.setAttribute("aria-label", name);
   return state;
@@ -19,6 +19,7 @@ function bindProbe(state) {
   const { probe } = state;
   const look = () => {
     probe.dataset.on = "";
+    probe.max = state.scale - 1;
     probe.setAttribute("aria-valuetext", placeText(state.lane, Number(probe.value)));
     drawPlace(state);
   };
@@ -28,6 +29,7 @@ function bindProbe(state) {
     drawPlace(state);
   };
   const point = (event) => {
+    probe.max = state.scale - 1;
     probe.value = indexAt(state, event.clientX - probe.getBoundingClientRect().left);
     look();
   };
@@ -38,10 +40,10 @@ function bindProbe(state) {
 }
 
 // Few sinks are drawn wider than to scale, so that they are seen.
-function indexAt({ root, lane, probe }, pixels) {
+function indexAt({ root, lane, scale, probe }, pixels) {
   const drawn = root.querySelector("[data-seg='sinks']").getBoundingClientRect().width;
   if (pixels < drawn) return Math.floor((pixels / drawn) * heldParts(lane).sinks);
-  return Math.floor((pixels / probe.getBoundingClientRect().width) * (Number(probe.max) + 1));
+  return Math.floor((pixels / probe.getBoundingClientRect().width) * scale);
 }
 
 // What is looked up, or how much the cache holds.
@@ -61,8 +63,8 @@ function placeText(lane, index) {
 }
 
 function drawStrip(state, lane, scale) {
-  state.lane = lane;
-  state.probe.max = scale - 1;
+  Object.assign(state, { lane, scale });
+  if ("on" in state.probe.dataset) state.probe.max = scale - 1; // a slider is laid out anew
   const parts = heldParts(lane);
   let start = 0;
   for (const seg of state.root.querySelectorAll("[data-seg]")) {
