@@ -258,6 +258,7 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(visit, address):
 def test_a_phone_gives_each_of_three_lanes_its_whole_width(visit, address):
     visit.page.set_viewport_size({"width": 375, "height": 800})
     visit.page.goto(f'{address}?lanes=["window"]')
+    visit.page.wait_for_function("document.querySelector('#more [type=checkbox]:checked')")
     visit.page.click(START)
     expect(visit.page.locator(".sl-lane")).to_have_count(3)
     visit.page.click(STOP)
