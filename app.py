@@ -243,7 +243,7 @@ def serve(
         head=panels.head(),
         app_kwargs={"routes": [health_route(sessions), *(file.route() for file in files)], "middleware": [guard]},
         max_threads=calls,
-        state_session_capacity=1000,
+        state_session_capacity=100,  # a session holds nothing of the visitor, and is made anew in 3 ms
         prevent_thread_lock=True,
         ssr_mode=False,
         run_history=False,

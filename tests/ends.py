@@ -62,6 +62,7 @@ def by_visitors(folder: Path, way: str, runs: int) -> dict[str, float]:
         site, slowest = Site.at(address), 0.0
         for _ in range(5):  # what is made once is made now
             end_by(site, way)
+            site.settled(60)
         before = _rested(site)
         for _ in range(runs):
             end_by(site, way)

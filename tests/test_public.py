@@ -54,12 +54,14 @@ def _nothing_breaks(request, log) -> Iterator[None]:
 
 @pytest.mark.parametrize("way", ["closed", "stopped", "started again"])
 def test_fifty_runs_leave_nothing_behind(site, way):
-    for _ in range(5):
-        end_by(site, way)
+    def end(runs: int) -> None:
+        for _ in range(runs):
+            end_by(site, way)
+            site.settled(runs=1)  # no more than two at a time: the others would have to wait
+
+    end(5)
     before = site.settled()
-    for _ in range(50):
-        end_by(site, way)
-        site.settled(runs=1)  # no more than two at a time: the others would have to wait
+    end(50)
     ended = time.monotonic()
     after = site.settled()
     assert time.monotonic() - ended < 20, "runs ended late, even for a busy machine"
