@@ -92,16 +92,18 @@ def by_loss(folder: Path, runs: int) -> dict[str, float]:
 
 
 def by_signal(folder: Path, runs: int) -> dict[str, float]:
-    """All runs at once, and SIGTERM."""
-    with served(str(folder), **_many(runs)) as (address, process):
+    """All runs at once, and SIGTERM: until they have ended, and until the process has."""
+    with tempfile.TemporaryFile("w+") as out, served(str(folder), out=out, **_many(runs)) as (address, process):
         readers = _read_all(Site.at(address), runs)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
-        code = process.wait(timeout=60)
+        speaking.wait_until(lambda: _ended(out) == runs, seconds=60)
         seconds = time.monotonic() - began
+        code = process.wait(timeout=60)
+        exit_seconds = time.monotonic() - began
         for reader in readers:
             reader.join(90)
-        return {"seconds": seconds, "code": code}
+        return {"seconds": seconds, "exit_seconds": exit_seconds, "code": code}
 
 
 def by_error(runs: int) -> dict[str, float]:
