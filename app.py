@@ -77,10 +77,10 @@ def build(
     """
     sessions = sessions or Sessions(loaded)
     with gr.Blocks(title=ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
-        _fill(page, ENGLISH, sessions, loaded.name, scripts, first_paint)
+        _fill(page, ENGLISH, sessions, loaded.name, scripts[ENGLISH.language], first_paint)
     for words in (text for text in TEXTS.values() if text is not ENGLISH):
         with page.route(words.title, f"/{words.language}", show_in_navbar=False):
-            _fill(page, words, sessions, loaded.name, scripts, first_paint)
+            _fill(page, words, sessions, loaded.name, scripts[words.language], first_paint)
     return page
 
 
@@ -89,7 +89,7 @@ def _fill(
     words: Texts,
     sessions: Sessions,
     model: str,
-    scripts: Mapping[str, str],
+    script_url: str,
     first_paint: str | None,
 ) -> None:
     """Put one language's components on the page, and connect them; `model` is what the server's own is called."""
@@ -128,7 +128,7 @@ def _fill(
         form = Form.of_query(request.query_params)
         return list({**form.values(), "model": form.model or model}.values())
 
-    with panels.live_panel(scripts[words.language], control, first_paint) as panel:
+    with panels.live_panel(script_url, control, first_paint) as panel:
         inputs = _inputs(words, model)
     run = {"fn": on_gpu(start), "inputs": inputs, "outputs": panel, "concurrency_id": "runs", **RUNNING}
     public = {"api_name": "start"} if words is ENGLISH else {"api_visibility": "private"}

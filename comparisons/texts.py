@@ -10,14 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
+from streaming import errors
 from streaming.errors import StreamingError
 
 __all__ = ["ENGLISH", "ITALIAN", "TEXTS", "Preset", "Question", "Texts", "TourStep"]
-
-_ERRORS = (
-    "StreamingError", "SettingsError", "ModelError", "ModelNotFound", "ModelGated", "ModelUnsafe", "ModelDamaged",
-    "ModelTooLarge", "ModelUnsupported", "HubUnreachable", "ServerBusy", "StreamError",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -542,7 +538,7 @@ ENGLISH = Texts(
         "encoding": "The file cannot be read as text: save it as UTF-8, or as UTF-16 with a byte order mark.",
     },
     error="Error",
-    errors=dict.fromkeys(_ERRORS, "{said}"),
+    errors=dict.fromkeys(errors.__all__, "{said}"),
     readings={
         "prompts": "prompt stream, seed {seed}",
         "text": "your text, {characters} characters",
@@ -896,6 +892,7 @@ ITALIAN = Texts(
         "HubUnreachable": "L’Hub di Hugging Face non risponde: riprova più tardi, o scegli un modello incluso. (In inglese: {said})",
         "ServerBusy": "Il server è pieno, o si sta riavviando: riprova tra qualche minuto. (In inglese: {said})",
         "StreamError": "La lettura non può continuare: avviala di nuovo. (In inglese: {said})",
+        "RecordingError": "La registrazione è guasta, o di un’altra versione. (In inglese: {said})",
     },
     readings={
         "prompts": "flusso di prompt, seme {seed}",

@@ -61,7 +61,7 @@ def wait_for(address: str, process: subprocess.Popen[str], seconds: float = 240)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise AssertionError("the app ended at once")
+            raise AssertionError(f"the app ended at once:\n{process.communicate()[0] or ''}")
         try:
             with urlopen(address, timeout=5):
                 return

@@ -17,9 +17,10 @@ function stripPane(root, name) {
 // A token is looked up by pointing at it, by a finger on it, or with the keyboard.
 function bindProbe(state) {
   const { probe } = state;
-  const look = () => {
+  const look = (index) => {
     probe.dataset.on = "";
     probe.max = state.scale - 1;
+    probe.value = index;
     probe.setAttribute("aria-valuetext", placeText(state.lane, Number(probe.value)));
     drawPlace(state);
   };
@@ -28,22 +29,21 @@ function bindProbe(state) {
     delete probe.dataset.on;
     drawPlace(state);
   };
-  const point = (event) => {
-    probe.max = state.scale - 1;
-    probe.value = indexAt(state, event.clientX - probe.getBoundingClientRect().left);
-    look();
-  };
-  for (const name of ["pointerdown", "pointermove"]) probe.addEventListener(name, point);
+  for (const name of ["pointerdown", "pointermove"]) {
+    probe.addEventListener(name, (event) => look(indexAt(state, event.clientX)));
+  }
   probe.addEventListener("mousedown", (event) => event.preventDefault()); // the page's keys stay the page's
-  for (const name of ["focus", "input"]) probe.addEventListener(name, look);
+  for (const name of ["focus", "input"]) probe.addEventListener(name, () => look(probe.value));
   for (const name of ["blur", "pointerleave"]) probe.addEventListener(name, leave);
 }
 
 // Few sinks are drawn wider than to scale, so that they are seen.
-function indexAt({ root, lane, scale, probe }, pixels) {
+function indexAt({ root, lane, scale, probe }, clientX) {
+  const box = probe.getBoundingClientRect();
+  const pixels = clientX - box.left;
   const drawn = root.querySelector("[data-seg='sinks']").getBoundingClientRect().width;
   if (pixels < drawn) return Math.floor((pixels / drawn) * heldParts(lane).sinks);
-  return Math.floor((pixels / probe.getBoundingClientRect().width) * scale);
+  return Math.floor((pixels / box.width) * scale);
 }
 
 // What is looked up, or how much the cache holds.
