@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 
 __all__ = ["UNREAD_SECONDS", "while_read"]
 
@@ -15,7 +16,7 @@ UNREAD_SECONDS = 5.0
 
 
 def while_read(
-    told: Iterable[str],
+    told: Generator[str],
     piled: Callable[[], int],
     *,
     seconds: float = UNREAD_SECONDS,
@@ -24,7 +25,7 @@ def while_read(
     """What is told, for as long as somebody takes it.
 
     Args:
-        told: what there is to say; it is closed with this generator.
+        told: what there is to say; it is closed with this generator, in a thread: whoever leaves does not wait for it.
         piled: how much of it was said and not taken yet.
         seconds: how long nothing may be taken.
         clock: seconds.
@@ -41,6 +42,5 @@ def while_read(
             yield text
             count += 1
     finally:
-        close = getattr(told, "close", None)
-        if close is not None:
-            close()
+        # Gradio leaves a run on its event loop, where nobody else would be served until the run's threads have ended.
+        threading.Thread(target=told.close, name="leaving", daemon=True).start()

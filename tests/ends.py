@@ -23,11 +23,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
 
 from app import SILENT_MS
+from comparisons.config import read_config
 from comparisons.metrics import process_rss_bytes
 from comparisons.runner import Run, RunSettings
 from streaming.policies import Policy
@@ -73,22 +75,28 @@ def by_visitors(folder: Path, way: str, runs: int) -> dict[str, float]:
 
 
 def by_loss(folder: Path, runs: int) -> dict[str, float]:
-    """All runs at once, and then the wire says nothing more. Only for a namespace of its own."""
+    """As many at once as the app admits, and then the wire says nothing more. Only for a namespace of its own."""
     switch_loopback(on=True)
-    with tempfile.TemporaryFile("w+") as out, served(str(folder), out=out, **_many(runs)) as (address, _):
+    admitted, slowest = read_config().runs, 0.0
+    with tempfile.TemporaryFile("w+") as out, served(str(folder), out=out) as (address, _):
         site = Site.at(address)
-        end_by(site, "closed")
+        lose(site, out, admitted)  # what is made once is made now
         before = _rested(site)
-        readers = _read_all(site, runs)
-        ended = _ended(out)
-        switch_loopback(on=False)
-        began = time.monotonic()
-        speaking.wait_until(lambda: _ended(out) == ended + runs, seconds=60)
-        seconds = time.monotonic() - began
-        switch_loopback(on=True)
-        for reader in readers:
-            reader.join(90)
-        return {"seconds": seconds - SILENT_MS / 1000, **_left(before, _rested(site))}
+        for first in range(0, runs, admitted):
+            slowest = max(slowest, lose(site, out, min(admitted, runs - first)))
+        return {"seconds": slowest, "at_once": admitted, **_left(before, _rested(site))}
+
+
+def lose(site: Site, out: IO[str], runs: int) -> float:
+    """Take the network from so many runs: seconds from the silence that tells of it until all have ended."""
+    _read_all(site, runs)
+    ended = _ended(out)
+    switch_loopback(on=False)
+    began = time.monotonic()
+    speaking.wait_until(lambda: _ended(out) == ended + runs, seconds=60)
+    seconds = time.monotonic() - began
+    switch_loopback(on=True)
+    return seconds - SILENT_MS / 1000
 
 
 def by_signal(folder: Path, runs: int) -> dict[str, float]:
@@ -154,7 +162,7 @@ def _read_all(site: Site, runs: int) -> list[threading.Thread]:
     return readers
 
 
-def _ended(out: object) -> int:
+def _ended(out: IO[str]) -> int:
     """Runs whose end is in the log."""
     out.seek(0)
     return out.read().count("run ends")

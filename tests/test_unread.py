@@ -1,6 +1,14 @@
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Generator
+
 from comparisons.unread import while_read
+
+
+def numbers(count: int) -> Generator[str]:
+    yield from map(str, range(count))
 
 
 class Reader:
@@ -10,7 +18,7 @@ class Reader:
         self.takes, self.piled, self.now = takes, 0, 0.0
 
     def read(self, count: int) -> int:
-        told = while_read(map(str, range(count)), lambda: self.piled, seconds=5, clock=lambda: self.now)
+        told = while_read(numbers(count), lambda: self.piled, seconds=5, clock=lambda: self.now)
         number = 0
         for number, _ in enumerate(told, start=1):  # noqa: B007
             self.now += 1
@@ -28,24 +36,29 @@ def test_what_nobody_takes_ends_within_seconds():
 
 def test_who_takes_it_late_is_told_on_and_who_stops_taking_is_not():
     reader = Reader(takes=0)
-    told = while_read(map(str, range(1000)), lambda: reader.piled, seconds=5, clock=lambda: reader.now)
+    told = while_read(numbers(1000), lambda: reader.piled, seconds=5, clock=lambda: reader.now)
     for number, _ in enumerate(told, start=1):
         reader.now += 1
         reader.piled = number - number // 2 if number < 100 else reader.piled + 1
     assert 100 < number < 110
 
 
-def test_what_is_told_is_closed_with_its_reader():
-    closed = []
+def test_what_is_told_is_closed_with_its_reader_who_does_not_wait_for_it():
+    slow, closed = threading.Event(), threading.Event()
 
     def telling():
         try:
             yield "one"
             yield "two"
         finally:
-            closed.append(True)
+            slow.wait(10)
+            closed.set()
 
     told = while_read(telling(), lambda: 0)
     next(told)
+    began = time.monotonic()
     told.close()
-    assert closed == [True]
+    assert time.monotonic() - began < 1
+    assert not closed.is_set()
+    slow.set()
+    assert closed.wait(10)
