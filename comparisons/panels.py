@@ -8,7 +8,8 @@ ever put into markup: it travels as JSON and is drawn as text.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,19 @@ def payload(frame: Frame | Loading | Waiting, told: Frame | None = None) -> str:
     return escaped(frame if told is None else _news(frame, told))
 
 
-def payloads(frames: Iterable[Frame | Loading | Waiting]) -> Iterator[str]:
-    """A run's payloads. Each tells again what the frame before told, so that losing one loses nothing."""
+def payloads(frames: Generator[Frame | Loading | Waiting, None, None]) -> Generator[str, None, None]:
+    """A run's payloads. Each tells again what the frame before told, so that losing one loses nothing.
+
+    Closing them closes the frames, and so ends the run, whoever else still holds them.
+    """
     earlier: deque[Frame] = deque(maxlen=2)
-    for frame in frames:
-        if frame["state"] in ("loading", "queued"):
-            yield payload(frame)
-            continue
-        yield payload(frame, earlier[0] if len(earlier) == 2 else None)
-        earlier.append(frame)
+    with closing(frames):
+        for frame in frames:
+            if frame["state"] in ("loading", "queued"):
+                yield payload(frame)
+                continue
+            yield payload(frame, earlier[0] if len(earlier) == 2 else None)
+            earlier.append(frame)
 
 
 def _news(frame: Frame, told: Frame) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import wait
 from typing import Any
 
@@ -72,7 +72,7 @@ class Sessions:
 
     def frames(
         self, visitor: str, settings: RunSettings, *, model: str = "", reading: Reading | None = None
-    ) -> Iterator[Frame | Loading | Waiting]:
+    ) -> Generator[Frame | Loading | Waiting, None, None]:
         """Run until it ends or the caller closes this generator; a visitor's earlier run makes way.
 
         Args:

@@ -16,7 +16,7 @@ UNREAD_SECONDS = 5.0
 
 
 def while_read(
-    told: Generator[str],
+    told: Generator[str, None, None],
     piled: Callable[[], int],
     *,
     seconds: float = UNREAD_SECONDS,

@@ -42,7 +42,7 @@ def told_to(payloads: Iterator[str], lost: set[int]) -> tuple[dict[int, str], di
 def test_the_payloads_of_a_run_are_small_and_none_is_needed():
     frames = list(islice(Sessions(loaded()).frames("anna", Form(recent=28, pace=100).settings()), 15))
     payloads = [panels.payload(frame) for frame in frames]
-    shorter = list(panels.payloads(frames))
+    shorter = list(panels.payloads(frame for frame in frames))
     assert told_to(shorter, lost=set()) == told_to(shorter, lost={4, 7, 12}) == told_to(payloads, lost=set())
     assert sum(map(len, shorter[5:])) / 2 < 30_000, "bytes per second of a visitor"
 
@@ -69,7 +69,7 @@ def test_what_seldom_changes_is_told_twice_and_then_no_more():
         lane = {**tails, "answers": answers, "said": said and {"answer": said}, "told": [], "sink_share": None}
         return {"state": "running", "rss": {"from": 0, "points": []}, "lanes": [lane]}
 
-    frames = map(frame, [None, "Under", "Under it", "Under it", "Under it", "Under it", None])
+    frames = (frame(said) for said in [None, "Under", "Under it", "Under it", "Under it", "Under it", None])
     lanes = [json.loads(text)["lanes"][0] for text in panels.payloads(frames)]
     assert ["said" in lane for lane in lanes] == [True, True, True, True, False, False, True]
     assert ["told" in lane for lane in lanes] == [True, True, *[False] * 5]
@@ -78,9 +78,18 @@ def test_what_seldom_changes_is_told_twice_and_then_no_more():
 def test_what_is_told_of_a_load_passes_as_it_is():
     told = {"run": "w", "state": "loading", "model": "<a/b>", "stage": "waiting", "done_bytes": 0, "total_bytes": None}
     frames = islice(Sessions(loaded()).frames("anna", Form(recent=28, pace=100).settings()), 3)
-    first, *others = panels.payloads(chain([told], frames))
+    first, *others = panels.payloads(frame for frame in chain([told], frames))
     assert "<" not in first and json.loads(first) == told
     assert [json.loads(payload)["seq"] for payload in others] == [0, 1, 2]
+
+
+def test_payloads_that_are_left_end_their_run_whoever_else_holds_it():
+    run = Sessions(loaded()).frames("anna", Form(recent=28, pace=100).settings())
+    told = panels.payloads(run)
+    next(told)
+    told.close()
+    with pytest.raises(StopIteration):
+        next(run)
 
 
 def test_a_panel_shows_what_it_was_given_even_if_a_model_wrote_markup():

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from comparisons.unread import while_read
 
 
-def numbers(count: int) -> Generator[str]:
+def numbers(count: int) -> Generator[str, None, None]:
     yield from map(str, range(count))
 
 
