@@ -4,7 +4,10 @@ import threading
 import time
 from collections.abc import Generator
 
+import pytest
+
 from comparisons.unread import while_read
+from streaming.errors import ServerBusy
 
 
 def numbers(count: int) -> Generator[str, None, None]:
@@ -62,3 +65,29 @@ def test_what_is_told_is_closed_with_its_reader_who_does_not_wait_for_it():
     assert not closed.is_set()
     slow.set()
     assert closed.wait(10)
+
+
+def test_what_is_told_is_closed_when_nobody_asks_on_whoever_still_holds_it():
+    closed = threading.Event()
+
+    def telling():
+        try:
+            yield from map(str, range(1000))
+        finally:
+            closed.set()
+
+    held = while_read(telling(), lambda: 0, seconds=0.2)
+    assert next(held) == "0"
+    assert closed.wait(10)
+    assert list(held) == []
+
+
+def test_what_telling_raises_reaches_the_reader():
+    def telling():
+        yield "one"
+        raise ServerBusy("come back")
+
+    told = while_read(telling(), lambda: 0)
+    assert next(told) == "one"
+    with pytest.raises(ServerBusy, match="come back"):
+        next(told)
