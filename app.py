@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import importlib.util
 import logging
-import os
 import signal
 import socket
 import sys
@@ -16,9 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it when it is imported
-
-import gradio as gr
 from starlette.middleware import Middleware
 
 from comparisons import export, panels, recordings
@@ -26,6 +22,7 @@ from comparisons.config import Config, read_config
 from comparisons.forms import MORE_LANES, PRESETS, Form
 from comparisons.guard import Calls, Guard
 from comparisons.health import health_route
+from comparisons.lean_gradio import gr
 from comparisons.library import KeptRun, library
 from comparisons.limits import limits
 from comparisons.logs import log_to_stderr

@@ -13,10 +13,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from comparisons.forms import Form
 from comparisons.frames import AnswerTail, Frame, Loading, Waiting
+from comparisons.lean_gradio import gr
 from comparisons.readings import MOST_CHARACTERS, MOST_FILE_BYTES
 from comparisons.scripts import asset, escaped
 from comparisons.scripts import script as scripts
