@@ -2,7 +2,7 @@
 
 Whenever it is imported, Gradio parses the source of each of its components, to write type stubs for editors beside
 them. A server has no use for them, and they take more than half of the import. Where a component has no source
-file, Gradio goes on without a stub: so, while it is imported, its components have none.
+file, Gradio goes on without a stub: so, while it is imported, its classes have none.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ __all__ = ["gr"]
 
 
 @contextmanager
-def _no_component_has_a_file() -> Iterator[None]:
+def _without_sources() -> Iterator[None]:
     real = inspect.getfile
 
     def getfile(thing: object) -> str:
-        if type(thing).__name__ in ("ComponentMeta", "BlocksMeta"):
+        if isinstance(thing, type) and thing.__module__.startswith("gradio."):
             raise OSError("no stub is wanted")
         return real(thing)
 
@@ -32,5 +32,5 @@ def _no_component_has_a_file() -> Iterator[None]:
 
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it when it is imported
-with _no_component_has_a_file():
+with _without_sources():
     import gradio as gr
