@@ -13,7 +13,8 @@ up: between two steps, by `reply`. A lane that has ended has freed its cache; it
 lane at the end of its memory budget has no room for a question either, and an answer ends where the budget does.
 
 Lanes of many runs may share one `KvMemory`. A lane holds its bytes of it before it allocates them, forks included;
-where there are none left it ends, with the reason "memory".
+where there are none left it ends, with the reason "memory". A lane whose cache is bounded holds the most that it can
+ever need from the start, so that no dense lane takes it away.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ MIB = 2**20
 _ANSWERS_BEFORE_GAPS_GROW = 16
 
 _SPARE_TOKENS = 16
-"""A cache's tensors have room for about so many tokens more than it holds, and for a fourth of them."""
+"""A cache's tensors have room for at most so many tokens more than it holds, and for a fourth of them."""
+
+_FORKS = 2
+"""Of a stream at the same time: an answer, and a reply to a visitor."""
 
 _END = object()
 
@@ -135,6 +139,7 @@ class Lane:
         self._inbox = Inbox()
         self._reply: Reply | None = None
         self._share_next = 0.0
+        self._reserved = 0
         self.bytes_per_token = 0
 
     def open(self) -> None:
@@ -145,6 +150,9 @@ class Lane:
         """
         self._stream = open_stream(self._loaded, self._policy, chunk=self._settings.chunk)
         self.bytes_per_token = _bytes_per_token(self._stream)
+        if self._policy.budget is not None:
+            self._reserved = (1 + _FORKS) * self._needs(0)
+        self._holds(0)  # where there is too little, the first read says so
 
     def close(self) -> None:
         """Free the stream and the forks, if there are any; measurements stay. A visitor who waits is told."""
@@ -255,13 +263,14 @@ class Lane:
         """Bytes of the stream's own tensors once so many more tokens were read."""
         if self.journal.tokens:
             return self._stream.allocated_after(count)
-        return self.bytes_per_token * (_SPARE_TOKENS + 5 * (self._policy.budget or count) // 4)
+        kept_twice = self._policy.sinks
+        return self.bytes_per_token * (kept_twice + _SPARE_TOKENS + 5 * (self._policy.budget or count) // 4)
 
     def _holds(self, stream_bytes: int, *, fork_tokens: int = 0) -> bool:
         """Whether the shared memory has so much for the stream, its forks, and one more that reads so many tokens."""
         forks = sum(one.allocated_nbytes for one in (self._answer, self._reply) if one is not None)
         more = self._stream.allocated_after(fork_tokens) if fork_tokens else 0
-        return self._share.hold(stream_bytes + forks + more)
+        return self._share.hold(max(self._reserved, stream_bytes + forks + more))
 
     def _wait_or_end(self) -> None:
         if self._source.ended:

@@ -15,6 +15,7 @@ from comparisons.feeds import PromptFeed, TextFeed
 from comparisons.frames import LaneFrame
 from comparisons.journal import TAIL_POINTS, TAIL_TOKENS
 from comparisons.lanes import Lane, LaneSettings
+from comparisons.memory import KvMemory
 from comparisons.prompts import as_prompt, turn, turns
 from streaming import families
 from streaming.errors import SettingsError, StreamError
@@ -29,10 +30,10 @@ POLICIES = ("dense", "sinks:4+28", "window:32", "recompute:16")
 QUIET = {"answers": False, "perplexity_window": 64, "stride": 8}
 
 
-def open_lane(policy: str, *, model: LoadedModel | None = None, feed=None, **settings) -> Lane:
+def open_lane(policy: str, *, model: LoadedModel | None = None, feed=None, memory=None, **settings) -> Lane:
     model = model or loaded()
     feed = feed or PromptFeed(model.tokenizer, model.start_token, seed=0)
-    lane = Lane(model, Policy.parse(policy), feed, LaneSettings(**settings), time.monotonic)
+    lane = Lane(model, Policy.parse(policy), feed, LaneSettings(**settings), time.monotonic, memory)
     lane.open()
     return lane
 
@@ -433,6 +434,29 @@ def test_a_reply_is_never_longer_than_the_memory_that_is_left():
     lane.ask(question())
     ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 60), *encoded("\n\n"), *question().ids]
     assert reply(lane)["answer"] == continuation("dense", ids, 2)
+
+
+@pytest.mark.parametrize("policy", ["sinks:4+28", "sinks:40+4", "window:32"])
+def test_what_a_bounded_lane_needs_nobody_takes_away(policy):
+    memory = KvMemory(10**8)
+    lane = open_lane(policy, memory=memory, max_tokens=150, answer_tokens=4)
+    assert memory.share().hold(memory.limit_bytes - memory.held_bytes)
+    for number in range(1, 10_000):
+        lane.advance(17)
+        if lane.answering:  # the moment when it needs most
+            lane.ask(question(number=number))
+            assert reply(lane)["reason"] is None
+        if lane.ended:
+            break
+    frame = lane.snapshot(0)
+    assert (frame["reason"], frame["tokens"]) == ("tokens", 150)
+    assert frame["answers"]["items"]
+
+
+def test_a_bounded_lane_that_does_not_find_what_it_needs_says_so_at_once():
+    memory = KvMemory(32 * BYTES_PER_TOKEN)
+    assert drive(open_lane("sinks:4+28", memory=memory)).snapshot(0)["tokens"] == 0
+    assert drive(open_lane("sinks:4+28", memory=memory)).snapshot(0)["reason"] == "memory"
 
 
 @pytest.mark.parametrize(
