@@ -147,19 +147,21 @@ def _many(runs: int) -> dict[str, str]:
 
 def _read_all(site: Site, runs: int) -> list[threading.Thread]:
     """So many visitors, each of whom has got a frame."""
-    first = threading.Semaphore(0)
+    begun = threading.Semaphore(0)
 
     def read() -> None:
         with suppress(httpx.HTTPError):
-            for frame in site.frames(site.join(pace=_PACE, budget_mb=8)):
-                if frame["state"] == "running":
-                    first.release()
+            frames = site.frames(site.join(pace=_PACE, budget_mb=8))
+            next(frame for frame in frames if frame["state"] == "running")
+            begun.release()
+            for _ in frames:
+                pass
 
     readers = [threading.Thread(target=read, daemon=True) for _ in range(runs)]
     for reader in readers:
         reader.start()
     for _ in readers:
-        assert first.acquire(timeout=120), "a run did not begin"
+        assert begun.acquire(timeout=120), "a run did not begin"
     return readers
 
 
