@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import inspect
 import logging
 import signal
 import socket
@@ -78,7 +79,14 @@ def build(
     for words in (text for text in TEXTS.values() if text is not ENGLISH):
         with page.route(words.title, f"/{words.language}", show_in_navbar=False):
             _fill(page, words, sessions, loaded.name, scripts[words.language], first_paint)
+    _keep_signatures(page)
     return page
+
+
+def _keep_signatures(page: gr.Blocks) -> None:
+    """Gradio asks for those of all components for every new visitor, which is half the work of letting one in."""
+    for component in {type(block) for block in page.blocks.values()}:
+        component.__init__.__signature__ = inspect.signature(component.__init__)
 
 
 def _fill(

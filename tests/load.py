@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -61,9 +62,7 @@ def visit(site: Site, leaves: bool, until: float, tally: Tally) -> None:
         return
     seen: set[str] = set()
     frames = site.frames(session)
-    for frame in frames:
-        if not seen:
-            tally.first_seconds.append(time.monotonic() - began)
+    for frame in _timed(frames, began, tally):
         seen.add("waited" if frame["state"] == "queued" else "ran")
         if leaves or time.monotonic() > until:
             break
@@ -71,6 +70,16 @@ def visit(site: Site, leaves: bool, until: float, tally: Tally) -> None:
     tally.met.update(seen or {"got nothing"})
     if not seen:
         tally.errors.append("neither frames nor a place in the queue")
+
+
+def _timed(frames: Iterator[dict], began: float, tally: Tally) -> Iterator[dict]:
+    """The frames; how long the first took, or the message that there will be none, is tallied."""
+    try:
+        first = next(frames)
+    finally:
+        tally.first_seconds.append(time.monotonic() - began)
+    yield first
+    yield from frames
 
 
 def load_pages(site: Site, end: float, tally: Tally) -> None:

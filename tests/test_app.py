@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
@@ -173,6 +174,14 @@ def test_what_gradio_imports_around_every_frame_is_not_looked_for_every_time(mon
     with MatplotlibBackendMananger():
         pass
     assert looked_for == ["matplotlib"]
+
+
+def test_for_no_visitor_the_signatures_of_components_are_read_again(monkeypatch):
+    page = build(speaking.loaded(), scripts=dict.fromkeys(TEXTS, "panel.js"))
+    read, asked = inspect.Signature.from_callable, []
+    monkeypatch.setattr(inspect, "_signature_from_function", lambda *args, **more: asked.append(args))
+    SessionState(page)
+    assert asked == [] and read(SessionState.__init__) is None, "a signature that is not kept is read"
 
 
 def test_for_no_visitor_the_scripts_are_searched(monkeypatch):
