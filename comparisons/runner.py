@@ -23,6 +23,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
@@ -116,6 +117,7 @@ class Run:
         *,
         source: Source | None = None,
         memory: KvMemory | None = None,
+        cores: AbstractContextManager | None = None,
     ) -> None:
         """Take the parts; nothing runs yet.
 
@@ -125,11 +127,14 @@ class Run:
             feed: what to read; by default the prompt stream of the settings' seed.
             source: what the feed is called in the header.
             memory: for keys and values, shared with other runs; without it there is no limit but each lane's budget.
+            cores: entered by a lane for each piece of its work, shared with other runs: a semaphore that lets as many
+                work at once as there are cores. More would take no less time, and keep whoever serves waiting.
         """
         self.id = uuid.uuid4().hex[:12]
         self.settings = settings
         self.source = source or Source()
         self._loaded = loaded
+        self._cores = cores or nullcontext()
         self._pace = settings.tokens_per_second
         self._clock = _RunClock()
         if feed is None:
@@ -269,7 +274,8 @@ class Run:
 
     def _open(self, lane: Lane) -> None:
         try:
-            lane.open()
+            with self._cores:
+                lane.open()
         except Exception as error:
             self._fail(lane, error)
 
@@ -298,7 +304,8 @@ class Run:
             elif not self._going.is_set():
                 self._hold(lane)
             elif lane.answering:
-                lane.advance(1)
+                with self._cores:
+                    lane.advance(1)
             else:
                 self._read(lane, pacer)
 
@@ -314,7 +321,8 @@ class Run:
         if self._going.is_set():
             lane.journal.set_status("answering")
         try:
-            lane.reply(min(pacer.most, self.settings.chunk))
+            with self._cores:
+                lane.reply(min(pacer.most, self.settings.chunk))
         except Exception as error:
             tokens = lane.journal.tokens
             _LOG.error("Run %s: lane %s cannot reply after %d tokens.", self.id, lane.label, tokens, exc_info=error)
@@ -326,9 +334,10 @@ class Run:
             if not lane.asked:
                 self._stopping.wait(pacer.wait_seconds(self._pace))
             return
-        began = time.perf_counter()
-        read = lane.advance(due)
-        pacer.took(read, time.perf_counter() - began)
+        with self._cores:
+            began = time.perf_counter()
+            read = lane.advance(due)
+            pacer.took(read, time.perf_counter() - began)
         if not read and not lane.ended:  # the feed has nothing yet
             self._stopping.wait(_TICK_SECONDS)
 

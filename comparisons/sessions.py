@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import wait
 from typing import Any
 
+from comparisons.cores import Cores
 from comparisons.frames import Frame, Loading, LoadingStage, Reason, Waiting
 from comparisons.memory import KvMemory
 from comparisons.places import Place, Places
@@ -42,15 +43,24 @@ _NOTHING_YET = Progress(stage="waiting", done_bytes=0, total_bytes=None)
 class Sessions:
     """One server's runs. Whoever knows the id of a run, which only its own visitor gets, may steer it."""
 
-    def __init__(self, loaded: LoadedModel, *, places: Places | None = None, memory: KvMemory | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        *,
+        places: Places | None = None,
+        memory: KvMemory | None = None,
+        cores: int | None = None,
+    ) -> None:
         """No runs yet.
 
         Args:
             loaded: what every run reads with, unless its visitor asks for another.
             places: how many may run, and wait.
             memory: what the runs share for keys and values; by default without a limit.
+            cores: how many lanes of all runs may be at work at once; by default all.
         """
         self.places, self.memory = places or Places(), memory or KvMemory()
+        self._cores = None if cores is None else Cores(cores)
         self._shelf = Shelf(loaded)
         self._lock = threading.Lock()
         self._runs: dict[str, Run | _Wait | _Queued] = {}
@@ -108,7 +118,7 @@ class Sessions:
                 return
             loaded = copy.loaded.result()
             feed = reading.feed(loaded, seed=settings.seed)
-            with Run(loaded, settings, feed, source=reading.source, memory=self.memory) as run:
+            with Run(loaded, settings, feed, source=reading.source, memory=self.memory, cores=self._cores) as run:
                 yield from self._in_turn(place, run, self._admitted(visitor, run))
 
     def _in_turn(self, place: Place, run: Run, frames: Iterator[Frame]) -> Iterator[Frame]:

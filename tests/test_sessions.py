@@ -290,6 +290,22 @@ def test_lanes_of_all_runs_share_the_memory_and_the_one_that_finds_none_says_so(
     assert memory.held_bytes == 0
 
 
+def test_lanes_of_all_runs_work_in_turns():
+    model, at_work, most = loaded(), [], []
+    hooks = [
+        model.model.register_forward_pre_hook(lambda *_: (at_work.append(1), most.append(len(at_work)), None)[2]),
+        model.model.register_forward_hook(lambda *_: (at_work.pop(), None)[1]),
+    ]
+    sessions = Sessions(model, cores=1)
+    runs = [sessions.frames(name, SETTINGS) for name in ("anna", "bert")]
+    for _ in range(5):
+        for run in runs:
+            lanes = next(run)["lanes"]
+    for one in (*runs, *hooks):
+        one.close() if one in runs else one.remove()
+    assert max(most) == 1 and all(lane["tokens"] for lane in lanes)
+
+
 def test_who_comes_when_the_memory_is_used_up_is_refused():
     memory = KvMemory(10**7)
     sessions = Sessions(loaded(), memory=memory)

@@ -1,0 +1,40 @@
+"""As many threads at work at once as there are cores, each in its turn."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+__all__ = ["Cores"]
+
+
+class Cores:
+    """A context manager for pieces of work, from any thread.
+
+    Whoever comes first goes first. A semaphore would let a thread that has just ended a piece begin the next before
+    those that wait have woken up.
+    """
+
+    def __init__(self, count: int) -> None:
+        """So many may work at once."""
+        self._free = count
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        """Wait for the turn."""
+        turn = threading.Event()
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            self._waiting.append(turn)
+        turn.wait()
+
+    def __exit__(self, *exception: object) -> None:
+        """Let the next one work."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._free += 1
