@@ -29,12 +29,26 @@ class Cores:
                 self._free -= 1
                 return
             self._waiting.append(turn)
-        turn.wait()
+        try:
+            turn.wait()
+        except BaseException:  # whatever ends a thread here takes no core along
+            self._forgo(turn)
+            raise
 
     def __exit__(self, *exception: object) -> None:
         """Let the next one work."""
         with self._lock:
-            if self._waiting:
-                self._waiting.popleft().set()
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._free += 1
+
+    def _forgo(self, turn: threading.Event) -> None:
+        with self._lock:
+            if turn.is_set():
+                self._pass_on()
             else:
-                self._free += 1
+                self._waiting.remove(turn)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
@@ -59,3 +60,20 @@ def test_work_that_fails_gives_its_core_up():
         raise ValueError("broken")
     with cores:
         pass
+
+
+def test_who_is_ended_while_it_waits_takes_no_core_along():
+    def interrupt(*_: object) -> None:
+        raise InterruptedError("in the middle of a wait")
+
+    cores, before = Cores(1), signal.signal(signal.SIGALRM, interrupt)
+    cores.__enter__()
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    with pytest.raises(InterruptedError), cores:
+        pass
+    signal.signal(signal.SIGALRM, before)
+    cores.__exit__()
+    entered = threading.Thread(target=cores.__enter__, daemon=True)
+    entered.start()
+    entered.join(10)
+    assert not entered.is_alive()
