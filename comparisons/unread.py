@@ -34,7 +34,7 @@ def while_read(
         told: what there is to say. It is closed when this generator is, which does not wait for it, and when this
             generator was not asked for the next text for too long, whoever still holds it.
         piled: how much of it was said and not taken yet.
-        seconds: how long nothing may be taken.
+        seconds: how long nothing may be taken, and half of how long nobody may ask on.
         clock: seconds.
     """
     reader = _Reader(piled, seconds, clock)
@@ -83,7 +83,7 @@ class _Reader:
 
     def _is_wanted(self) -> bool:
         """Whether the reader asks for the next text, soon enough."""
-        asked = self._asked.acquire(timeout=self._seconds)
+        asked = self._asked.acquire(timeout=2 * self._seconds)  # a busy server asks late
         if not asked:
             _LOG.info("nobody asks on", extra={"told": self._count})
         return asked and not self._left
