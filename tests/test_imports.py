@@ -15,8 +15,8 @@ STREAMING = (
     "policies generate custom_generate tokens recipes pretrain"
 )
 COMPARISONS = (
-    "arguments vocabulary scenes prompts feeds readings sources detokenise metrics machine limits config memory cores places "
-    "schema "
+    "arguments vocabulary scenes prompts feeds readings sources detokenise metrics machine limits config memory cores "
+    "places schema "
     "frames asking answering terminal journal lanes runner files forms recordings recorder replay experiment "
     "compare recall quality paper results subjects tables curves step_costs reproductions markdown drawing figures "
     "images schedules reproduce cards report bench shelf costs checkpoints stretches marathon marathon_report "
