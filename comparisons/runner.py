@@ -305,7 +305,8 @@ class Run:
                 self._hold(lane)
             elif lane.answering:
                 with self._cores:
-                    lane.advance(1)
+                    if not self._stopping.is_set():
+                        lane.advance(1)
             else:
                 self._read(lane, pacer)
 
@@ -335,6 +336,8 @@ class Run:
                 self._stopping.wait(pacer.wait_seconds(self._pace))
             return
         with self._cores:
+            if self._stopping.is_set():  # it came while this lane waited for its turn
+                return
             began = time.perf_counter()
             read = lane.advance(due)
             pacer.took(read, time.perf_counter() - began)
