@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from comparisons import export, panels, recordings
 from comparisons.config import Config, read_config
 from comparisons.forms import MORE_LANES, PRESETS, Form
 from comparisons.guard import Calls, Guard
+from comparisons.health import PATH as HEALTH_PATH
 from comparisons.health import health_route
 from comparisons.lean_gradio import gr
 from comparisons.library import KeptRun, library
@@ -258,7 +260,7 @@ def serve(
         max_file_size="2mb",
         footer_links=["gradio"],
     )
-    _close_when_silent(page.server)
+    close_when_silent(page)
     log_to_stderr()
     _LOG.info("serving", extra={"runs": config.runs, "waiting": config.waiting, "kv_mb": config.kv_mb})
     over.wait()
@@ -271,13 +273,22 @@ def _calls(page: gr.Blocks) -> Calls:
     return Calls(inputs={number: len(call.inputs) for number, call in page.fns.items()}, components=panels_)
 
 
-def _close_when_silent(server: Any) -> None:
+def close_when_silent(page: gr.Blocks) -> None:
     """Connections that answer nothing, or take nothing, are closed by the system, where it can."""
     if not hasattr(socket, "TCP_USER_TIMEOUT"):
         return
-    for listening in (one for server_ in server.servers for one in server_.sockets):
-        with contextlib.suppress(OSError):
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_MS)
+    for listening in (one for server in page.server.servers for one in server.sockets):
+        _limit_silence(listening)  # what comes in from now on inherits it
+        with contextlib.closing(HTTPConnection(*listening.getsockname()[:2])) as last:
+            last.request("GET", HEALTH_PATH)
+            last.getresponse()  # whoever came in before has been let in
+    for connection in list(page.server.server_state.connections):
+        _limit_silence(connection.transport.get_extra_info("socket"))
+
+
+def _limit_silence(wire: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_MS)
 
 
 def _end(page: gr.Blocks, sessions: Sessions) -> None:

@@ -94,7 +94,7 @@ def lose(site: Site, out: IO[str], runs: int) -> float:
     ended = _ended(out)
     switch_loopback(on=False)
     began = time.monotonic()
-    speaking.wait_until(lambda: _ended(out) == ended + runs, seconds=60)
+    _wait_for(out, ended + runs)
     seconds = time.monotonic() - began
     switch_loopback(on=True)
     return seconds - SILENT_MS / 1000
@@ -106,7 +106,7 @@ def by_signal(folder: Path, runs: int) -> dict[str, float]:
         readers = _read_all(Site.at(address), runs)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
-        speaking.wait_until(lambda: _ended(out) == runs, seconds=60)
+        _wait_for(out, runs)
         seconds = time.monotonic() - began
         code = process.wait(timeout=60)
         exit_seconds = time.monotonic() - began
@@ -165,9 +165,22 @@ def _read_all(site: Site, runs: int) -> list[threading.Thread]:
     return readers
 
 
+def _wait_for(out: IO[str], runs: int) -> None:
+    """Until so many runs have ended since the start; fails with what the app said where they do not."""
+    end = time.monotonic() + 60
+    while _ended(out) != runs:
+        assert time.monotonic() < end, f"{_ended(out)} runs have ended, not {runs}:\n{_log(out)}"
+        time.sleep(0.005)
+
+
 def _ended(out: IO[str]) -> int:
-    """Runs whose end is in the log. The app writes where this file stands: reading must not move it."""
-    return os.pread(out.fileno(), os.fstat(out.fileno()).st_size, 0).count(b"run ends")
+    """Runs whose end is in the log."""
+    return _log(out).count("run ends")
+
+
+def _log(out: IO[str]) -> str:
+    """What the app said so far. It writes where this file stands: reading must not move it."""
+    return os.pread(out.fileno(), os.fstat(out.fileno()).st_size, 0).decode(errors="replace")
 
 
 def _rested(site: Site) -> dict:
