@@ -29,7 +29,6 @@ from comparisons.lean_gradio import gr
 from comparisons.library import KeptRun, library
 from comparisons.limits import limits
 from comparisons.logs import log_to_stderr
-from comparisons.machine import read_machine
 from comparisons.memory import KvMemory
 from comparisons.places import Places
 from comparisons.sessions import Sessions
@@ -329,7 +328,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         loaded,
         places=Places(config.runs, config.waiting, turn_seconds=config.turn, pause_seconds=config.pause),
         memory=KvMemory(config.kv_mb * 1_000_000),
-        cores=max(1, round(read_machine().cores)),
+        cores=config.cores,
     )
     page = build(
         loaded,

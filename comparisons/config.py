@@ -33,6 +33,7 @@ class Config:
 
     Attributes:
         model: what the page opens with: a bundled model, a folder, or a Hub id.
+        cores: how many lanes of all runs may be at work at once.
         runs: how many may go on at the same time; more wait in a queue.
         waiting: how many may wait; the next is told to come back later.
         kv_mb: memory for the keys and values of all runs together, in units of 1,000,000 bytes.
@@ -41,6 +42,7 @@ class Config:
     """
 
     model: str = "sink"
+    cores: int = limited(2, Range(min=1, max=256, unit="cores"))
     runs: int = limited(4, Range(min=1, max=256, unit="runs"))
     waiting: int = limited(36, Range(min=1, max=1_000, unit="visitors"))
     kv_mb: int = limited(1000, Range(min=1, max=1_000_000, unit="MB"))
@@ -77,7 +79,8 @@ def _usual(machine: Machine, kv_mb: int | str | None) -> dict[str, int]:
     """What follows from the machine: so many runs as its cores can drive and its memory can hold."""
     kv_mb = kv_mb or max(LEAST_KV_MB, int(KV_SHARE * (machine.memory_bytes / 1e6 - BASE_MB)))
     by_cores, by_memory = round(RUNS_PER_CORE * machine.cores), int(kv_mb) // LEAST_KV_MB
-    return {"kv_mb": kv_mb, "runs": min(256, max(1, min(by_cores, by_memory)))}
+    cores, runs = (min(256, max(1, number)) for number in (round(machine.cores), min(by_cores, by_memory)))
+    return {"kv_mb": kv_mb, "cores": cores, "runs": runs}
 
 
 def _read(name: str, text: str) -> str | int:

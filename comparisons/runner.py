@@ -23,7 +23,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
@@ -304,11 +304,17 @@ class Run:
             elif not self._going.is_set():
                 self._hold(lane)
             elif lane.answering:
-                with self._cores:
-                    if not self._stopping.is_set():
+                with self._turn() as goes_on:
+                    if goes_on:
                         lane.advance(1)
             else:
                 self._read(lane, pacer)
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        """A core to work on; whether there still is work: the run may be stopped while a lane waits for its turn."""
+        with self._cores:
+            yield not self._stopping.is_set()
 
     def _hold(self, lane: Lane) -> None:
         lane.journal.set_status("paused")
@@ -322,8 +328,9 @@ class Run:
         if self._going.is_set():
             lane.journal.set_status("answering")
         try:
-            with self._cores:
-                lane.reply(min(pacer.most, self.settings.chunk))
+            with self._turn() as goes_on:
+                if goes_on:
+                    lane.reply(min(pacer.most, self.settings.chunk))
         except Exception as error:
             tokens = lane.journal.tokens
             _LOG.error("Run %s: lane %s cannot reply after %d tokens.", self.id, lane.label, tokens, exc_info=error)
@@ -335,8 +342,8 @@ class Run:
             if not lane.asked:
                 self._stopping.wait(pacer.wait_seconds(self._pace))
             return
-        with self._cores:
-            if self._stopping.is_set():  # it came while this lane waited for its turn
+        with self._turn() as goes_on:
+            if not goes_on:
                 return
             began = time.perf_counter()
             read = lane.advance(due)

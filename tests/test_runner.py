@@ -19,6 +19,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from comparisons.asking import Question
+from comparisons.cores import Cores
 from comparisons.feeds import PromptFeed, TextFeed
 from comparisons.frames import Frame
 from comparisons.runner import Run, RunSettings
@@ -454,6 +455,28 @@ def test_a_run_stops_at_once_in_the_middle_of_a_reply():
     *_, last = frames
     assert last["lanes"][0]["said"]["reason"] == "ended"
     assert streams_left() == before
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_lane_that_is_stopped_while_it_waits_for_its_turn_does_no_more_work(asks):
+    cores, model, forwards = Cores(1), loaded(), []
+    run = Run(model, RunSettings(lanes=BOTH, frames_per_second=20.0, answers=False, max_tokens=10**6), cores=cores)
+    frames = reading(run)
+    if asks:
+        run.pause()
+        wait_until(lambda: [lane["status"] for lane in next(frames)["lanes"]] == ["paused", "paused"])
+    with cores:
+        if asks:
+            run.ask("Who are you?")
+        wait_until(lambda: len(cores._waiting) == len(BOTH))
+    with cores:  # after one more turn of each, which takes the question up
+        wait_until(lambda: len(cores._waiting) == len(BOTH))
+        hook = model.model.register_forward_pre_hook(lambda *_: forwards.append(1))
+        run.stop()
+    *_, last = frames
+    hook.remove()
+    assert [lane["reason"] for lane in last["lanes"]] == ["user", "user"]
+    assert not forwards
 
 
 def test_what_goes_wrong_in_a_reply_is_told_there_and_the_lane_reads_on(caplog):
