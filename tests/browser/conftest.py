@@ -49,14 +49,15 @@ class Visit:
             self.strangers.append(url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address() -> Iterator[str]:
     with served("sink") as (address, _):
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Gone before other tests: Playwright runs an event loop in this thread, beside which Ray takes a minute more."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.fail("The browser tests need Debian's chromium: apt-get install chromium", pytrace=False)
