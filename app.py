@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import inspect
 import logging
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from starlette.middleware import Middleware
 
 from comparisons import export, panels, recordings
 from comparisons.config import Config, read_config
+from comparisons.connections import close_silent
 from comparisons.forms import MORE_LANES, PRESETS, Form
 from comparisons.guard import Calls, Guard
 from comparisons.health import PATH as HEALTH_PATH
@@ -55,9 +53,6 @@ SPARE_CALLS = 32
 
 FAREWELL_SECONDS = 1.5
 """How long visitors may take to hear that the server is restarting."""
-
-SILENT_MS = 5000
-"""A visitor whose network is gone says nothing more: after so long their connection is closed."""
 
 
 def build(
@@ -259,7 +254,7 @@ def serve(
         max_file_size="2mb",
         footer_links=["gradio"],
     )
-    close_when_silent(page)
+    close_silent(page.server, HEALTH_PATH, over)
     log_to_stderr()
     _LOG.info("serving", extra={"runs": config.runs, "waiting": config.waiting, "kv_mb": config.kv_mb})
     over.wait()
@@ -270,24 +265,6 @@ def _calls(page: gr.Blocks) -> Calls:
     """What the page can be asked to do, by the numbers that Gradio gave."""
     panels_ = frozenset(number for number, block in page.blocks.items() if block.elem_id == "panel")
     return Calls(inputs={number: len(call.inputs) for number, call in page.fns.items()}, components=panels_)
-
-
-def close_when_silent(page: gr.Blocks) -> None:
-    """Connections that answer nothing, or take nothing, are closed by the system, where it can."""
-    if not hasattr(socket, "TCP_USER_TIMEOUT"):
-        return
-    for listening in (one for server in page.server.servers for one in server.sockets):
-        _limit_silence(listening)  # what comes in from now on inherits it
-        with contextlib.closing(HTTPConnection(*listening.getsockname()[:2])) as last:
-            last.request("GET", HEALTH_PATH)
-            last.getresponse()  # whoever came in before has been let in
-    for connection in list(page.server.server_state.connections):
-        _limit_silence(connection.transport.get_extra_info("socket"))
-
-
-def _limit_silence(wire: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_MS)
 
 
 def _end(page: gr.Blocks, sessions: Sessions) -> None:

@@ -7,6 +7,7 @@ Every answer gets the headers that tell a browser what the page never does.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -30,6 +31,9 @@ MOST_SMALL_BODY_BYTES = 64_000
 
 MOST_DEPTH = 16
 """How deep JSON may be nested."""
+
+BODY_SECONDS = 60.0
+"""How long a body may take to come: the largest at 1.7 Mbit/s."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -137,7 +141,11 @@ class Guard:
             return receive
         if scope["method"] != "POST" or path not in _BODIES:
             raise _Refused(404, "There is nothing here.")
-        body = await _read(scope, receive, MOST_BODY_BYTES if path in (_START, _CALL) else MOST_SMALL_BODY_BYTES)
+        most = MOST_BODY_BYTES if path in (_START, _CALL) else MOST_SMALL_BODY_BYTES
+        try:
+            body = await asyncio.wait_for(_read(scope, receive, most), BODY_SECONDS)
+        except asyncio.TimeoutError:
+            raise _Refused(408, f"The request did not come within {BODY_SECONDS:g} seconds.") from None
         _BODIES[path](_parsed(body), self.calls())
         return _again(body, receive)
 

@@ -29,8 +29,8 @@ from typing import IO
 import httpx
 import psutil
 
-from app import SILENT_MS
 from comparisons.config import read_config
+from comparisons.connections import SILENT_MS
 from comparisons.metrics import process_rss_bytes
 from comparisons.runner import Run, RunSettings
 from streaming.policies import Policy

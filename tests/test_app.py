@@ -3,7 +3,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -17,11 +16,11 @@ from gradio.utils import MatplotlibBackendMananger
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from app import RECORDINGS, SILENT_MS, build, close_when_silent, first_paint, spare_searches
+from app import RECORDINGS, build, first_paint, spare_searches
 from comparisons.library import library
 from comparisons.texts import TEXTS
 from tests import speaking
-from tests.serving import command, free_port, served
+from tests.serving import command, served
 
 GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3, "lanes": [], "positions": "cache",
         "model": "tiny", "source": "prompts", "after": "stop"}  # fmt: skip
@@ -225,20 +224,3 @@ def test_a_wrong_environment_is_said_in_one_line_before_anything_is_served(monke
     said = process.communicate(timeout=90)[0].strip()
     assert process.returncode == 2
     assert said.startswith("app.py: ") and "STREAMING_" in said and "'plenty'" in said and "\n" not in said
-
-
-def test_whoever_comes_before_the_app_is_ready_is_let_go_when_silent_too(folder):
-    page = build(speaking.loaded(), scripts=dict.fromkeys(TEXTS, "/none.js"))
-    page.launch(server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True)
-    try:
-        listening = page.server.servers[0].sockets[0].getsockname()
-        with socket.create_connection(listening), socket.create_connection(listening):
-            close_when_silent(page)
-            with socket.create_connection(listening) as later:
-                later.sendall(b"GET /config HTTP/1.1\r\nHost: here\r\n\r\n")
-                assert later.recv(1)
-                wires = [one.transport.get_extra_info("socket") for one in page.server.server_state.connections]
-                limits = [wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) for wire in wires]
-                assert len(limits) >= 3 and set(limits) == {SILENT_MS}
-    finally:
-        page.close(verbose=False)

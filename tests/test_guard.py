@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from comparisons import guard
 from comparisons.guard import HEADERS, MOST_BODY_BYTES, MOST_DEPTH, Calls, Guard
 
 JOIN = {"data": [1, 2], "fn_index": 3, "session_hash": "eve"}
@@ -136,6 +137,18 @@ def test_what_is_too_large_is_refused_before_it_is_read():
 
     assert ask("POST", "/gradio_api/component_server", content=endless()).status_code == 413
     assert len(sent) == 1
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.2)
+
+    async def dribbling():
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    answer = ask("POST", "/gradio_api/queue/join", content=dribbling())
+    assert answer.status_code == 408 and "did not come within 0.2 seconds" in answer.json()["detail"]
 
 
 def test_deep_json_is_refused_and_so_is_what_is_no_json():

@@ -21,7 +21,7 @@ COMPARISONS = (
     "compare recall quality paper results subjects tables curves step_costs reproductions markdown drawing figures "
     "images schedules reproduce cards report bench shelf costs checkpoints stretches marathon marathon_report "
     "marathon_command cells ledger pool ray_sweep sweep texts static scripts export library sessions unread health "
-    "logs guard zerogpu lean_gradio panels "
+    "logs guard connections zerogpu lean_gradio panels "
     "__main__"
 )
 ORDER = {"streaming": STREAMING.split(), "comparisons": COMPARISONS.split()}

@@ -1,0 +1,111 @@
+"""A real uvicorn, and connections that say nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from comparisons import connections
+from comparisons.connections import SILENT_MS, close_silent
+from tests.speaking import wait_until
+
+ASK = b"GET /%s HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+def say(_: Request) -> Response:
+    return PlainTextResponse("yes")
+
+
+def tell(_: Request) -> Response:
+    async def slowly():
+        for _ in range(30):
+            yield b"x"
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(slowly())
+
+
+@pytest.fixture
+def server() -> Iterator[uvicorn.Server]:
+    app = Starlette(routes=[Route("/say", say), Route("/tell", tell)])
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started)
+    yield server
+    server.should_exit = True
+    thread.join(30)
+
+
+@pytest.fixture
+def over() -> Iterator[threading.Event]:
+    over = threading.Event()
+    yield over
+    over.set()
+    wait_until(lambda: not any(one.name == "connections" for one in threading.enumerate()))
+
+
+def connect(server: uvicorn.Server) -> socket.socket:
+    return socket.create_connection(server.servers[0].sockets[0].getsockname(), timeout=10)
+
+
+def is_closed(wire: socket.socket) -> bool:
+    wire.setblocking(False)
+    try:
+        return wire.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only some systems close silent connections")
+def test_whoever_comes_before_or_after_is_closed_by_the_system_when_silent(server, over):
+    with connect(server), connect(server):
+        close_silent(server, "/say", over)
+        with connect(server) as later:
+            later.sendall(ASK % b"say")
+            assert later.recv(1)
+            wires = [one.transport.get_extra_info("socket") for one in server.server_state.connections]
+            limits = [wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) for wire in wires]
+            assert len(limits) >= 3 and set(limits) == {SILENT_MS}
+
+
+def test_a_connection_that_asks_nothing_is_closed_and_one_that_is_answered_is_not(server, over, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 1.0)
+    close_silent(server, "/say", over)
+    with connect(server) as silent, connect(server) as halfway, connect(server) as answered:
+        halfway.sendall(b"GET /say HTTP/1.1\r\nHo")
+        answered.sendall(ASK % b"tell")
+        assert not is_closed(silent) and not is_closed(halfway)
+        wait_until(lambda: is_closed(silent) and is_closed(halfway))
+        told = b""
+        answered.setblocking(True)
+        while not told.endswith(b"0\r\n\r\n"):
+            told += answered.recv(1000)
+        assert told.count(b"x\r\n") == 30
+
+
+def test_of_too_many_that_ask_nothing_the_oldest_are_closed(server, over, monkeypatch):
+    monkeypatch.setattr(connections, "MOST_IDLE", 5)
+    close_silent(server, "/say", over)
+    with ExitStack() as stack:
+        older = [stack.enter_context(connect(server)) for _ in range(4)]
+        wait_until(lambda: len(server.server_state.connections) >= len(older))
+        threading.Event().wait(1.2)  # they have been seen
+        later = [stack.enter_context(connect(server)) for _ in range(4)]
+        wait_until(lambda: sum(map(is_closed, older)) == 3)
+        assert not any(map(is_closed, later))
+        later[0].setblocking(True)
+        later[0].sendall(ASK % b"say")
+        assert later[0].recv(15).startswith(b"HTTP/1.1 200")
