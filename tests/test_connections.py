@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -85,9 +86,11 @@ def test_a_connection_that_asks_nothing_is_closed_and_one_that_is_answered_is_no
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 1.0)
     close_silent(server, "/say", over)
     with connect(server) as silent, connect(server) as halfway, connect(server) as answered:
+        began = time.monotonic()
         halfway.sendall(b"GET /say HTTP/1.1\r\nHo")
         answered.sendall(ASK % b"tell")
-        assert not is_closed(silent) and not is_closed(halfway)
+        wait_until(lambda: is_closed(silent) or is_closed(halfway))
+        assert time.monotonic() - began > 0.9
         wait_until(lambda: is_closed(silent) and is_closed(halfway))
         told = b""
         answered.setblocking(True)
@@ -96,16 +99,21 @@ def test_a_connection_that_asks_nothing_is_closed_and_one_that_is_answered_is_no
         assert told.count(b"x\r\n") == 30
 
 
-def test_of_too_many_that_ask_nothing_the_oldest_are_closed(server, over, monkeypatch):
+def test_where_there_are_too_many_that_ask_nothing_some_are_closed_at_once(server, over, monkeypatch):
     monkeypatch.setattr(connections, "MOST_IDLE", 5)
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 600.0)
     close_silent(server, "/say", over)
     with ExitStack() as stack:
-        older = [stack.enter_context(connect(server)) for _ in range(4)]
-        wait_until(lambda: len(server.server_state.connections) >= len(older))
-        threading.Event().wait(1.2)  # they have been seen
-        later = [stack.enter_context(connect(server)) for _ in range(4)]
-        wait_until(lambda: sum(map(is_closed, older)) == 3)
-        assert not any(map(is_closed, later))
-        later[0].setblocking(True)
-        later[0].sendall(ASK % b"say")
-        assert later[0].recv(15).startswith(b"HTTP/1.1 200")
+        wires = [stack.enter_context(connect(server)) for _ in range(8)]
+        wait_until(lambda: sum(map(is_closed, wires)) == 3)
+        left = next(wire for wire in wires if not is_closed(wire))
+        left.setblocking(True)
+        left.sendall(ASK % b"say")
+        assert left.recv(15).startswith(b"HTTP/1.1 200")
+
+
+def test_the_oldest_go_first(monkeypatch):
+    monkeypatch.setattr(connections, "MOST_IDLE", 2)
+    assert list(connections._overdue({"c": 9.0, "a": 0.5, "b": 5.0}, now=10.0)) == ["a"]
+    assert list(connections._overdue({"b": 5.0, "a": 0.5}, now=10.0)) == []
+    assert list(connections._overdue({"b": 5.0, "a": 0.5}, now=11.0)) == ["a"]
