@@ -30,3 +30,34 @@ def faults(how: str) -> int:
 
 def test_memory_that_was_freed_is_used_again_without_faults():
     assert faults("keep") < 500 < faults("leave")
+
+
+POOLS = """
+import sys, threading
+import psutil
+from streaming.allocator import give_freed_memory_back
+
+def fill():
+    kept = [bytearray(100_000) for _ in range(500)]  # smaller than what glibc maps by itself
+    ends.append(bytearray(2000))  # what was freed does not lie at the end of the pool
+
+def rss():
+    return psutil.Process().memory_info().rss / 1e6
+
+ends = []
+for _ in range(4):
+    threads = [threading.Thread(target=fill) for _ in range(2)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+before = rss()
+if not give_freed_memory_back():
+    sys.exit(77)
+print(before - rss())
+"""
+
+
+def test_what_the_pools_of_threads_keep_can_be_given_back():
+    done = subprocess.run([sys.executable, "-c", POOLS], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("this C library's allocator cannot be told")
+    assert float(done.stdout) > 30
