@@ -167,10 +167,10 @@ def _read_all(site: Site, runs: int) -> list[threading.Thread]:
 
 def _wait_for(out: IO[str], runs: int) -> None:
     """Until so many runs have ended since the start; fails with what the app said where they do not."""
-    end = time.monotonic() + 60
-    while _ended(out) != runs:
-        assert time.monotonic() < end, f"{_ended(out)} runs have ended, not {runs}:\n{_log(out)}"
-        time.sleep(0.005)
+    try:
+        speaking.wait_until(lambda: _ended(out) == runs, seconds=60)
+    except AssertionError as late:
+        raise AssertionError(f"{_ended(out)} runs have ended, not {runs}:\n{_log(out)}") from late
 
 
 def _ended(out: IO[str]) -> int:
