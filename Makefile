@@ -38,7 +38,7 @@ results: $(VENV)/test.stamp browser  ## all that is measured of the bundled mode
 	$(ON) report
 
 audit: $(VENV)/test.stamp  ## known vulnerabilities and licences of what is installed; the former need a network
-	$(BIN)/python -m tests.audit
+	$(BIN)/python -m tests.load.audit
 
 browser:  ## Chromium for the browser tests, from the system's packages
 	@command -v chromium >/dev/null || sh tests/browser/install-chromium.sh

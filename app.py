@@ -16,24 +16,25 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
-from comparisons import export, panels, recordings
-from comparisons.config import Config, read_config
-from comparisons.connections import close_silent
-from comparisons.forms import MORE_LANES, PRESETS, Form
-from comparisons.guard import Calls, Guard
-from comparisons.health import PATH as HEALTH_PATH
-from comparisons.health import health_route
-from comparisons.lean_gradio import gr
-from comparisons.library import KeptRun, library
 from comparisons.limits import limits
-from comparisons.logs import log_to_stderr
-from comparisons.memory import KvMemory
-from comparisons.places import Places
-from comparisons.sessions import Sessions
-from comparisons.static import StaticFile, plotly_file
-from comparisons.texts import ENGLISH, TEXTS, Texts
-from comparisons.unread import while_read
-from comparisons.zerogpu import on_gpu
+from comparisons.page import export, panels
+from comparisons.page.forms import MORE_LANES, PRESETS, Form
+from comparisons.page.gradio_internals import gr
+from comparisons.page.library import KeptRun, library
+from comparisons.page.static import StaticFile, plotly_file
+from comparisons.page.words import ENGLISH, TEXTS, Texts
+from comparisons.recordings import recording as recordings
+from comparisons.runs.memory import KvMemory
+from comparisons.server.backpressure import while_read
+from comparisons.server.config import Config, read_config
+from comparisons.server.connections import close_silent
+from comparisons.server.guard import Calls, Guard
+from comparisons.server.health import PATH as HEALTH_PATH
+from comparisons.server.health import health_route
+from comparisons.server.logs import log_to_stderr
+from comparisons.server.queue import Places
+from comparisons.server.sessions import Sessions
+from comparisons.server.zerogpu import on_gpu
 from streaming import models
 from streaming.errors import StreamingError
 from streaming.models import LoadedModel

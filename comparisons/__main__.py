@@ -8,23 +8,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from comparisons import (
-    bench,
-    compare,
-    experiment,
-    export,
-    marathon_command,
-    recorder,
-    replay,
-    report,
-    reproduce,
-    schedules,
-    sweep,
-)
-from comparisons.feeds import SourceFeed
+from comparisons.commands import marathon as marathon_command
+from comparisons.commands import replay, reproduce, schedules
+from comparisons.commands import run as experiment
+from comparisons.experiments import bench, sweep
+from comparisons.experiments.quality import Quality, measure
 from comparisons.files import write_whole
-from comparisons.quality import Quality, measure
-from comparisons.sources import FileText
+from comparisons.page import export
+from comparisons.recordings import compare, recorder
+from comparisons.reports import readme as report
+from comparisons.text.feeds import SourceFeed
+from comparisons.text.sources import FileText
 from streaming import models
 from streaming.allocator import keep_freed_memory
 from streaming.errors import SettingsError, StreamingError

@@ -17,10 +17,10 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from app import RECORDINGS, build, first_paint, spare_searches
-from comparisons.library import library
-from comparisons.texts import TEXTS
-from tests import speaking
-from tests.serving import command, served
+from comparisons.page.library import library
+from comparisons.page.words import TEXTS
+from tests.support import speaking
+from tests.support.serving import command, served
 
 GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3, "lanes": [], "positions": "cache",
         "model": "tiny", "source": "prompts", "after": "stop"}  # fmt: skip

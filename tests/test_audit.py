@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.audit import ROOT, closure, judged, required, told
+from tests.load.audit import ROOT, closure, judged, required, told
 
 
 def test_what_the_demo_needs_has_licences_that_allow_it():

@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from comparisons.lanes import Lane
-from comparisons.runner import Run, RunSettings
+from comparisons.runs.lanes import Lane
+from comparisons.runs.runner import Run, RunSettings
 from streaming.policies import Policy
-from tests.ends import by_error
-from tests.serving import ROOT
-from tests.speaking import loaded, wait_until
+from tests.load.ends import by_error
+from tests.support.serving import ROOT
+from tests.support.speaking import loaded, wait_until
 
 RECORDING = ROOT / "assets" / "recordings" / "first-paint.json"
 

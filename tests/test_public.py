@@ -18,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests import speaking
-from tests.clients import Site
-from tests.ends import end_by, in_a_namespace
-from tests.serving import ROOT, free_port, served, wait_for
+from tests.load.ends import end_by, in_a_namespace
+from tests.support import speaking
+from tests.support.clients import Site
+from tests.support.serving import ROOT, free_port, served, wait_for
 
 SETTINGS = {"STREAMING_RUNS": "2", "STREAMING_WAITING": "2", "STREAMING_KV_MB": "100"}
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from comparisons import panels
-from comparisons.texts import ENGLISH
-from tests.serving import served
+from comparisons.page import panels
+from comparisons.page.words import ENGLISH
+from tests.support.serving import served
 
 FLAGS = (
     "--no-sandbox",

@@ -21,7 +21,7 @@ import numpy as np
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
 from tests.browser.conftest import FLAGS
-from tests.serving import served
+from tests.support.serving import served
 
 BARS = {"content_ms": 1500, "bytes_per_second": 60_000, "longest_task_ms": 100, "heap_mb_per_hour": 10}
 """What we want, at most; the processor time of a task, since its wall time is the machine's. A heap's slope needs a run

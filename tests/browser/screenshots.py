@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import FLAGS
-from tests.serving import ROOT, served
+from tests.support.serving import ROOT, served
 
 COLOURS = 256
 """Of a picture's palette; the page is flat, so that nobody sees a difference, and a file is a third as large."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from comparisons.figures import figure
-from comparisons.images import as_html, as_image
-from tests import results
+from comparisons.reports.figures import figure
+from comparisons.reports.images import as_html, as_image
 from tests.browser.conftest import Visit
+from tests.support import results
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE
-from tests.clients import Site
-from tests.serving import served
+from tests.support.clients import Site
+from tests.support.serving import served
 
 OUT_OF_SIGHT = """
 hidden => {

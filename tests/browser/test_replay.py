@@ -15,14 +15,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app import FIRST_PAINT, RECORDINGS
-from comparisons import export, panels, recordings
-from comparisons.frames import Frame
-from comparisons.recorder import Recorder
-from comparisons.recordings import LaneRecording, Recording
-from comparisons.texts import ENGLISH, ITALIAN
+from comparisons.page import export, panels
+from comparisons.page.words import ENGLISH, ITALIAN
+from comparisons.recordings import recording as recordings
+from comparisons.recordings.recorder import Recorder
+from comparisons.recordings.recording import LaneRecording, Recording
+from comparisons.runs.frames import Frame
 from tests.browser.conftest import PATIENCE, Visit
 from tests.browser.test_page import START, TOPS
-from tests.recorded import live_frames, recorded, whole_curve
+from tests.support.recorded import live_frames, recorded, whole_curve
 
 AT = """([recording, moments]) => {
     const record = readRecording(recording, "run");

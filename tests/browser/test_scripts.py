@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from comparisons import panels
+from comparisons.page import panels
 
 MARKUP = "<b>${page}</b>{{value}}<script>alert(1)</script>"
 

@@ -1,0 +1,51 @@
+"""`replay FILE`: a recorded run in the terminal, as fast as it was or faster."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from comparisons.commands.terminal import LiveLines, printable
+from comparisons.recordings import recording as recordings
+from comparisons.runs.frames import Header
+
+__all__ = ["add_command", "replay"]
+
+
+def replay(path: Path, speed: float, out: TextIO) -> None:
+    """Play a recording, one line per lane.
+
+    Raises:
+        RecordingError: the file is no recording that can be read.
+        SettingsError: the speed is not above 0.
+    """
+    recording = recordings.load(path)
+    frames = recordings.replay(recording, speed)
+    out.write(f"{_about(recording.header)}\n")
+    lines = LiveLines(out)
+    try:
+        for frame in frames:
+            lines.show(frame)
+    finally:
+        lines.close()
+
+
+def _about(header: Header) -> str:
+    model, context = header["model"], header["context"]
+    text = f'Recorded run of {header["recorded_at"]}: model "{model}", training length {context}'
+    return printable(f"{text}, seed {header['seed']}")
+
+
+def add_command(commands: Any) -> None:
+    """`replay FILE --speed N`."""
+    what = "play a recorded run, one line per lane"
+    parser = commands.add_parser("replay", help=what, description=what)
+    parser.add_argument("file", type=Path, help="a recording, as the page's JSON button or `record` saves it")
+    parser.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast as it was (default: 1)")
+    parser.set_defaults(command=_replay)
+
+
+def _replay(arguments: argparse.Namespace) -> None:
+    replay(arguments.file, arguments.speed, sys.stdout)

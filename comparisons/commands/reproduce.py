@@ -1,0 +1,133 @@
+"""`python -m comparisons table N` and `figure N`: the paper's experiments on any supported model, in a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from comparisons.experiments.catalogue import EXPERIMENTS, Experiment, prepare, run
+from comparisons.experiments.results import Result, as_csv
+from comparisons.experiments.subjects import Request
+from comparisons.files import write_whole
+from comparisons.reports.figures import figure
+from comparisons.reports.images import as_html, as_image, check_images
+from comparisons.reports.markdown import markdown
+from comparisons.text.sources import open_texts
+from streaming import models
+from streaming.errors import SettingsError
+
+__all__ = ["add_command"]
+
+FILES = ("csv", "json", "html", "svg", "png")
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add `table` and `figure`."""
+    _add(commands, "table", "one of the paper's tables, on any model")
+    _add(commands, "figure", "one of the paper's figures, on any model")
+
+
+def _add(commands: argparse._SubParsersAction, kind: str, help_: str) -> None:
+    experiments = {int(name.split()[1]): each for name, each in EXPERIMENTS.items() if name.startswith(kind)}
+    listed = "; ".join(f"{number}: {each.title}" for number, each in experiments.items())
+    parser = commands.add_parser(kind, help=help_, description=f"{help_}. {listed}.")
+    parser.add_argument("number", type=int, choices=experiments, help="its number in the paper")
+    parser.add_argument("--model", nargs="+", metavar="MODEL", help="bundled models, folders, or Hub ids")
+    parser.add_argument("--tokens", type=int, help="tokens to read")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the prompt stream (default: 0)")
+    parser.add_argument("--text", metavar="FILE", help="read this UTF-8 text, or - for standard input, instead")
+    parser.add_argument(
+        "--cache", type=int, nargs="+", default=(), metavar="TOKENS", help="cache sizes, sinks included"
+    )
+    parser.add_argument("--sampled", type=int, help="tokens measured under recomputation")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:0 (default: auto)")
+    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch (default: all cores)")
+    for file in FILES:
+        parser.add_argument(f"--{file}", type=Path, metavar="FILE", help=f"also write {file.upper()}")
+    parser.set_defaults(command=lambda arguments: _reproduce(experiments[arguments.number], arguments))
+
+
+def _reproduce(experiment: Experiment, arguments: argparse.Namespace) -> None:
+    """Check everything, then measure, then print, then write."""
+    files = {file: path for file in FILES if (path := getattr(arguments, file))}
+    _check_files(files)
+    request = _request(arguments)
+    if arguments.threads < 1:
+        raise SettingsError(f"--threads must be 1 or more, not {arguments.threads}.")
+    torch.set_num_threads(arguments.threads)
+    loaded = [
+        models.load(name, device=arguments.device, dtype=arguments.dtype)
+        for name in arguments.model or experiment.models
+    ]
+    _check_names([each.name for each in loaded])
+    result = run(experiment, [prepare(experiment, each, request) for each in loaded], _bar)
+    print(f"{_title(experiment)}\n\n{markdown(result)}")
+    _write(result, experiment, files)
+
+
+def _request(arguments: argparse.Namespace) -> Request:
+    return Request(
+        tokens=arguments.tokens,
+        seed=arguments.seed,
+        texts=open_texts([arguments.text]) if arguments.text else None,
+        caches=tuple(dict.fromkeys(arguments.cache)),
+        sampled=arguments.sampled,
+    )
+
+
+def _check_names(names: list[str]) -> None:
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise SettingsError(
+            f"Two models are called {twice[0]!r}: name each model once, and rename a folder if need be."
+        )
+
+
+def _title(experiment: Experiment) -> str:
+    return f"{experiment.name.capitalize()}: {experiment.title}"
+
+
+def _check_files(files: Mapping[str, Path]) -> None:
+    for path in files.values():
+        if not path.parent.is_dir():
+            raise SettingsError(f"There is no folder {str(path.parent)!r} to write {path.name} into: make it first.")
+        if path.is_dir():
+            raise SettingsError(f"{str(path)!r} is a folder: name a file in it.")
+    if not files.keys().isdisjoint(("svg", "png")):
+        check_images()
+
+
+def _bar(label: str, total: int) -> tqdm:
+    """Progress on stderr: often on a terminal, now and then in a log."""
+    every = 0.2 if sys.stderr.isatty() else 10.0
+    return _Ticking(total=total, desc=label, unit="", file=sys.stderr, mininterval=every)
+
+
+class _Ticking(tqdm):
+    """A progress bar that is entered as a function."""
+
+    def __enter__(self) -> Callable[[int], object]:
+        super().__enter__()
+        return self.update
+
+
+def _write(result: Result, experiment: Experiment, files: Mapping[str, Path]) -> None:
+    """What was measured first: a picture that fails loses nothing."""
+    makers: dict[str, Callable[[], str | bytes]] = {"csv": lambda: as_csv(result.rows), "json": result.as_json}
+    if not files.keys().isdisjoint(("html", "svg", "png")):
+        drawn = figure(result, _title(experiment))
+        makers |= {
+            "html": lambda: as_html(drawn, _title(experiment)),
+            "svg": lambda: as_image(drawn, "svg"),
+            "png": lambda: as_image(drawn, "png"),
+        }
+    for file, path in files.items():
+        body = makers[file]()
+        write_whole(path, body if isinstance(body, bytes) else body.encode())
+        print(f"{path}: {path.stat().st_size:,} bytes", file=sys.stderr)

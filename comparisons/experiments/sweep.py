@@ -1,0 +1,125 @@
+"""A grid of models, sinks and cache sizes, measured in parallel: in processes of this machine, or on a Ray cluster.
+
+Every cell that is finished is in the file at once. A cell that fails is told of and loses none of the others; a
+process that is killed is replaced, and its cell measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from comparisons.experiments import ray_sweep
+from comparisons.experiments.cells import Cell, Failure, Row, grid, outcome
+from comparisons.experiments.pool import work_off
+from comparisons.experiments.sweep_file import Ledger
+from comparisons.machine import read_machine
+from streaming.errors import SettingsError, StreamError
+
+__all__ = ["add_command", "table"]
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Offer the command."""
+    what = "perplexity and memory over models, sinks and cache sizes, in parallel"
+    parser = commands.add_parser("sweep", help=what, description=what)
+    parser.add_argument("--models", type=_names, default=["sink", "vanilla"], help="default: sink,vanilla")
+    parser.add_argument("--sinks", type=_counts, default=[0, 1, 2, 4, 8], help="default: 0,1,2,4,8")
+    parser.add_argument("--cache", type=_counts, default=[64, 128, 256], help="sinks and recent tokens together")
+    parser.add_argument("--tokens", type=int, default=20_000, help="tokens of the prompt stream (default: 20_000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the prompt stream (default: 0)")
+    parser.add_argument(
+        "--jobs", type=int, default=_cores(), help="processes without Ray, one core each (default: all cores)"
+    )
+    parser.add_argument("--out", type=Path, help="file for the rows, .jsonl or .csv")
+    parser.add_argument("--resume", action="store_true", help="leave out the cells whose rows are in the file")
+    help_ = "on a Ray cluster at this address (`auto` finds one here; without an address, start one here)"
+    parser.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help=help_)
+    parser.set_defaults(command=_command)
+
+
+def _cores() -> int:
+    return max(1, int(read_machine().cores))
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _counts(text: str) -> list[int]:
+    return [int(count) for count in _names(text)]
+
+
+def _command(arguments: argparse.Namespace) -> None:
+    if arguments.jobs < 1:
+        raise SettingsError(f"jobs must be at least 1, not {arguments.jobs}.")
+    cells = grid(arguments.models, arguments.sinks, arguments.cache, tokens=arguments.tokens, seed=arguments.seed)
+    ledger = Ledger(arguments.out, resume=arguments.resume)
+    missing = [cell for cell in cells if cell not in {row.cell for row in ledger.rows}]
+    began = time.monotonic()
+    if arguments.ray is None:
+        ended = work_off(missing, outcome, jobs=arguments.jobs, lost=_lost)
+    else:
+        ended = ray_sweep.outcomes(missing, arguments.ray)
+    try:
+        failures = _fill(ledger, ended, len(missing))
+    except KeyboardInterrupt:
+        if arguments.out:
+            print(f"Stopped: finished cells are in {arguments.out}; go on with --resume.", file=sys.stderr)
+        raise
+    _tell(cells, ledger, failures, time.monotonic() - began)
+
+
+def _lost(cell: Cell) -> Failure:
+    return Failure(cell=cell, words="its process was killed again and again: perhaps for want of memory.")
+
+
+def _fill(ledger: Ledger, ended: Iterator[Row | Failure], count: int) -> list[Failure]:
+    """Write down what succeeds; return what does not."""
+    failures = []
+    with closing(ended), tqdm(total=count, unit=" cells", disable=None) as bar:
+        for one in ended:
+            if isinstance(one, Failure):
+                failures.append(one)
+                tqdm.write(f"{one.cell.model} {one.cell.policy}: {one.words}", file=sys.stderr)
+            else:
+                ledger.add(one)
+            bar.update()
+    return failures
+
+
+def _tell(cells: list[Cell], ledger: Ledger, failures: list[Failure], seconds: float) -> None:
+    rows = [row for row in ledger.rows if row.cell in set(cells)]
+    print(table(rows))
+    print(
+        json.dumps(
+            {"cells": len(cells), "failed": len(failures), "seconds": seconds, "rows": [asdict(r) for r in rows]}
+        )
+    )
+    if failures:
+        raise StreamError(
+            f"{len(failures)} of {len(cells)} cells failed: the same command with --resume tries them again."
+        )
+
+
+def table(rows: list[Row]) -> str:
+    """Perplexities: for each model the sinks down, the cache sizes across."""
+    lines = []
+    for name in dict.fromkeys(row.model for row in rows):
+        found = {(row.sinks, row.cache): row.perplexity for row in rows if row.model == name}
+        caches = sorted({cache for _, cache in found if cache is not None})
+        reference = found.get((None, None))
+        lines.append(f"{name}" + (f", in context {reference:.3f}" if reference is not None else ""))
+        lines.append("  sinks" + "".join(f"{f'cache {cache}':>14}" for cache in caches))
+        for count in sorted({count for count, _ in found if count is not None}):
+            values = (found.get((count, cache)) for cache in caches)
+            lines.append(f"{count:>7}" + "".join(f"{'-' if v is None else format(v, '.3f'):>14}" for v in values))
+    return "\n".join(lines)

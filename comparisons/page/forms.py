@@ -1,0 +1,144 @@
+"""What a visitor may set on the page, in the page's own units, checked before anything runs.
+
+Values arrive as JSON from browsers and from anybody who calls the API: numbers may be out of range, between two
+steps, not numbers at all. A form that constructs is a run that can start.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, get_args
+
+from comparisons.limits import Range, check_limits, limited
+from comparisons.runs.runner import RunSettings
+from comparisons.text.choices import After, Reading, ReadingKind
+from streaming import models
+from streaming.errors import SettingsError
+from streaming.policies import Policy
+from streaming.window import Positions
+
+__all__ = ["MORE_LANES", "PRESETS", "Form"]
+
+BYTES_PER_MB = 1_000_000
+MOST_TOKENS = 1_000_000
+MOST_SECONDS = 1800.0
+MORE_LANES = ("window", "recompute")
+"""What can stand beside dense and StreamingLLM, at the same budget of tokens."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Form:
+    """The settings of a run as the page shows them, in the order in which it shows them.
+
+    Attributes:
+        sinks: first tokens that StreamingLLM keeps.
+        recent: latest tokens that it keeps.
+        budget_mb: memory for keys and values, per lane, in units of 1,000,000 bytes.
+        pace: tokens per second, 0 for as fast as the machine can.
+        seed: of the prompt stream.
+        lanes: which of `MORE_LANES` to add.
+        positions: of the sinks: in the cache, or (the control) in the text.
+        model: a bundled model or a Hub id ("owner/name"); "" for the server's own.
+        source: what is read; a text itself is no setting, it comes with the start of its run.
+        after: what follows the end of a text.
+    """
+
+    sinks: int = limited(4, Range(min=0, max=8, unit="tokens"))
+    recent: int = limited(124, Range(min=16, max=1020, unit="tokens"))
+    budget_mb: int = limited(32, Range(min=1, max=512, unit="MB"))
+    pace: int = limited(100, Range(min=0, max=10_000, unit="tokens per second"))
+    seed: int = limited(0, Range(min=0, max=9999, unit=""))
+    lanes: tuple[str, ...] = ()
+    positions: Positions = "cache"
+    model: str = ""
+    source: ReadingKind = "prompts"
+    after: After = "stop"
+
+    def __post_init__(self) -> None:
+        """Take 4.0 for 4 and a list for a tuple, as JSON has them; refuse what is out of range or of the wrong type."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and value.is_integer():
+                object.__setattr__(self, field.name, int(value))
+        check_limits(self)
+        object.__setattr__(self, "lanes", _more_lanes(self.lanes))
+        for name, choices in {"positions": Positions, "source": ReadingKind, "after": After}.items():
+            if getattr(self, name) not in get_args(choices):
+                raise SettingsError(f"{name} must be one of {', '.join(get_args(choices))}.")
+        _check_model(self.model)
+
+    @classmethod
+    def of_query(cls, query: Mapping[str, str]) -> Form:
+        """The form that a link describes; what a link says wrongly stays as it is by default."""
+        form = cls()
+        for name in query.keys() & form.values().keys():
+            try:
+                form = cls(**{**form.values(), name: _read(query[name])})
+            except SettingsError:
+                continue
+        return form
+
+    def values(self) -> dict[str, Any]:
+        """The fields by name, in their order, as JSON has them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"lanes": list(self.lanes)}
+
+    def settings(self) -> RunSettings:
+        """The run that this form asks for: dense beside StreamingLLM, and what was added."""
+        window = {"sinks": self.sinks, "recent": self.recent}
+        more = [Policy(kind=kind, **window) for kind in MORE_LANES if kind in self.lanes]
+        return RunSettings(
+            lanes=(Policy(kind="dense"), Policy(kind="sinks", positions=self.positions, **window), *more),
+            seed=self.seed,
+            kv_budget_bytes=self.budget_mb * BYTES_PER_MB,
+            tokens_per_second=self.pace or None,
+            max_tokens=MOST_TOKENS,
+            max_seconds=MOST_SECONDS,
+        )
+
+    def reading(self, text: object = "") -> Reading:
+        """What this form asks to be read, where `text` is the visitor's own.
+
+        Raises:
+            SettingsError: the text is empty, too long, or no text.
+        """
+        return Reading(kind=self.source, after=self.after, text=text)
+
+
+def _check_model(model: object) -> None:
+    """A visitor names a model by its bundled name or Hub id, never by a path."""
+    if not isinstance(model, str):
+        raise SettingsError("model must be the name of a model.")
+    if model and model not in models.available():
+        try:
+            models.check_hub_id(model)
+        except SettingsError as error:
+            raise SettingsError(f"{error} Bundled: {', '.join(models.available())}.") from None
+
+
+def _more_lanes(lanes: object) -> tuple[str, ...]:
+    if not isinstance(lanes, (list, tuple)) or not all(kind in MORE_LANES for kind in lanes):
+        raise SettingsError(f"lanes must be a list of some of {', '.join(MORE_LANES)}.")
+    return tuple(kind for kind in MORE_LANES if kind in lanes)
+
+
+def _read(text: str) -> object:
+    """A value in a link is JSON, or a bare word."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+PRESETS: Mapping[str, Form] = MappingProxyType(
+    {
+        "collapse": Form(),
+        "million": Form(pace=0),
+        "no_sinks": Form(lanes=("window",)),
+        "text_positions": Form(positions="text"),
+        "recall": Form(pace=30),
+    }
+)
+"""Forms worth a try, by name; what to watch in each is among the page's words."""

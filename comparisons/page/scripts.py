@@ -1,0 +1,57 @@
+"""The panel's files under `assets/panels/`, put together: for the app's page, and for a page that stands alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from comparisons.page.costs import COSTS
+from comparisons.page.words import Texts
+
+__all__ = ["ASSETS", "HOSTS", "SCRIPTS", "asset", "escaped", "harmless", "script"]
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "panels"
+SCRIPTS = (
+    *("words", "look", "history", "past", "recordings", "thin", "verdict"),
+    *("text", "answers", "strip", "share", "lanes"),
+    *("marks", "charts", "chips", "downloads", "costs", "questions"),
+    *("tour", "ask", "own", "loading", "queue", "controls", "player", "panel"),
+)
+HOSTS = ("module", "alone")
+"""What the panel can be: a module that the app's page imports, or a page that stands alone. A script each, the last."""
+
+_ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<\x85\u2028\u2029"}
+
+
+def asset(name: str) -> str:
+    """The text of one of the panel's files."""
+    return (ASSETS / name).read_text("utf-8")
+
+
+def escaped(data: Any) -> str:
+    """Data as JSON without "<", see `harmless`.
+
+    Raises:
+        ValueError: for a number that is not finite.
+    """
+    return harmless(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+
+
+def harmless(text: str) -> str:
+    """The same JSON with "<" escaped, so that nobody can take anything in it for markup, and what some end lines at."""
+    return text.translate(_ESCAPED)
+
+
+def script(words: Texts, host: str, known: Mapping[str, object]) -> str:
+    """What the scripts need to know of their page, then the scripts, in one scope and without globals.
+
+    Args:
+        words: the language.
+        host: one of `HOSTS`.
+        known: what else the page knows, by name.
+    """
+    costs = [cost.as_json() for cost in COSTS]
+    page = {"markup": asset("panel.html"), "words": words.as_json(), "costs": costs, **known}
+    return "\n".join([f"const page = {escaped(page)};", *(asset(f"js/{name}.js") for name in (*SCRIPTS, host))])

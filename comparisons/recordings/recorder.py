@@ -1,0 +1,227 @@
+"""From the frames of a run to a recording, thinned as it goes, so that any run fits into memory."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from comparisons.commands.arguments import add_model
+from comparisons.metrics import rounded, thin
+from comparisons.page.forms import Form
+from comparisons.recordings import recording as recordings
+from comparisons.recordings.recording import LANE_NUMBERS, LaneRecording, Recording
+from comparisons.runs.frames import Answer, Frame, Header, LaneFrame
+from comparisons.runs.runner import Run
+from streaming import models
+from streaming.errors import RecordingError
+
+__all__ = ["Recorder", "add_command", "record", "spread"]
+
+_KEPT_MOMENTS = 256
+_KEPT_POINTS = 8192
+_KEPT_ANSWERS = 64
+_KEPT_FOR_THE_PAGE = {"moments": 120, "texts": 120, "text_tokens": 160}
+
+
+class Recorder:
+    """Collects a run's frames, thinning as it goes: memory stays bounded however long the run is."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._header: Header | None = None
+        self._moments: list[list[Any]] = []
+        self._rss = _Curve()
+        self._lanes: list[_LaneRecorder] = []
+
+    def add(self, frame: Frame) -> None:
+        """Take the next frame in.
+
+        Raises:
+            RecordingError: where the first frame, with the header, was missed.
+        """
+        if self._header is None:
+            if "header" not in frame:
+                raise RecordingError("A recording starts with the first frame of a run: record from the start.")
+            self._header = frame["header"]
+            self._lanes = [_LaneRecorder() for _ in frame["lanes"]]
+        self._moments.append([round(frame["seconds"], 3), frame["state"], frame["rss_bytes"]])
+        self._rss.add(frame["rss"])
+        for lane, lane_frame in zip(self._lanes, frame["lanes"], strict=True):
+            lane.add(lane_frame, frame["seconds"])
+        if len(self._moments) > 2 * _KEPT_MOMENTS:
+            kept = spread(len(self._moments), _KEPT_MOMENTS)
+            self._moments = [self._moments[i] for i in kept]
+            for lane in self._lanes:
+                lane.keep(kept)
+
+    def recording(
+        self, *, points: int = 160, moments: int = 48, texts: int = 4, text_tokens: int = 48, answers: int = 8
+    ) -> Recording:
+        """What was recorded, at most so many of each per lane; as they are, two lanes take less than 40 kB.
+
+        A text has at most so many tokens, without those that the text before it has already told; the last text is
+        whole. With as many texts as moments a replay shows the text as it was read.
+
+        Raises:
+            RecordingError: where nothing was recorded.
+        """
+        if self._header is None:
+            raise RecordingError("Nothing was recorded: add the frames of a run first.")
+        kept = spread(len(self._moments), moments)
+        told = spread(len(self._moments), texts)
+        turns = sorted(set().union(*(lane.answers for lane in self._lanes)))
+        answered = {turns[i] for i in spread(len(turns), answers)}
+        return Recording(
+            header=self._header,
+            moments=[self._moments[i] for i in kept],
+            rss=[[token, size, round(at, 3)] for token, size, at in self._rss.thinned(max(4, points // 4), height=1)],
+            lanes=[lane.recording(points, kept, told, text_tokens, answered) for lane in self._lanes],
+        )
+
+
+def record(run: Run, show: Callable[[Frame], object] | None = None, **kept: int) -> Recording:
+    """Run to the end, and keep what happens.
+
+    Args:
+        run: a run that nobody tells yet.
+        show: called with every frame, as it comes.
+        kept: how much to keep of each lane, see `Recorder.recording`.
+    """
+    recorder = Recorder()
+    with run:
+        for frame in run.frames():
+            recorder.add(frame)
+            if show is not None:
+                show(frame)
+    return recorder.recording(**kept)
+
+
+class _Curve:
+    """A curve from the tails of frames: each point once, and not more than are worth keeping."""
+
+    def __init__(self) -> None:
+        self._points: list[Sequence[Any]] = []
+        self._next = 0
+
+    def add(self, tail: Any) -> None:
+        self._points.extend(tail["points"][max(0, self._next - tail["from"]) :])
+        self._next = max(self._next, tail["from"] + len(tail["points"]))
+        if len(self._points) > 2 * _KEPT_POINTS:
+            self._points = self.thinned(_KEPT_POINTS, height=1)
+
+    def thinned(self, most: int, *, height: int) -> list[Sequence[Any]]:
+        """`height` is the column whose extremes stay."""
+        return [self._points[i] for i in thin([point[height] for point in self._points], most)]
+
+
+class _LaneRecorder:
+    """One lane's part of a recorder."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, Answer] = {}
+        self._every = 1
+        self._moments: list[list[Any]] = []
+        self._texts: list[dict[str, Any]] = []
+        self._shares: list[list[Any]] = []
+        self._curve = _Curve()
+        self._last: LaneFrame | None = None
+
+    def add(self, frame: LaneFrame, seconds: float) -> None:
+        self._last = frame
+        self._moments.append([_short(name, frame[name]) for name in LANE_NUMBERS])
+        self._texts.append({"seconds": round(seconds, 3), **frame["text"]})
+        share = frame["sink_share"] or {"tokens": 0, "layers": []}
+        self._shares.append([round(seconds, 3), share["tokens"], share["layers"]])
+        self._curve.add(frame["curve"])
+        self._add_answers(frame["answers"]["items"])
+
+    def _add_answers(self, answers: list[Answer]) -> None:
+        """Which turns are kept, when there are too many, depends on the turns alone: lanes match."""
+        self.answers |= {a["turn"]: a for a in answers if a["done"] and a["turn"] % self._every == 0}
+        while len(self.answers) > _KEPT_ANSWERS:
+            self._every *= 2
+            self.answers = {turn: a for turn, a in self.answers.items() if turn % self._every == 0}
+
+    def keep(self, kept: list[int]) -> None:
+        self._moments = [self._moments[i] for i in kept]
+        self._texts = [self._texts[i] for i in kept]
+        self._shares = [self._shares[i] for i in kept]
+
+    def recording(
+        self, points: int, kept: list[int], told: list[int], text_tokens: int, answered: set[int]
+    ) -> LaneRecording:
+        last = self._last
+        texts = [*_told_once([self._texts[i] for i in told[:-1]], text_tokens), self._texts[-1]]
+        return LaneRecording(
+            label=last["label"],
+            kind=last["kind"],
+            sinks=last["sinks"],
+            recent=last["recent"],
+            moments=[self._moments[i] for i in kept],
+            curve=[_short_point(point) for point in self._curve.thinned(points, height=1)],
+            texts=[{**text, "pieces": [[p, rounded(nat, 3)] for p, nat in text["pieces"]]} for text in texts],
+            answers=[{**a, "seconds": round(a["seconds"], 3)} for turn, a in self.answers.items() if turn in answered],
+            events=[{**event, "seconds": round(event["seconds"], 3)} for event in last["events"]],
+            shares=list(_changes([self._shares[i] for i in kept])),
+        )
+
+
+def _told_once(texts: list[dict[str, Any]], most: int) -> Iterator[dict[str, Any]]:
+    """The texts, each cut to its last `most` tokens, and to what the one before it had not told."""
+    told = 0
+    for text in texts:
+        end = text["from"] + len(text["pieces"])
+        first = max(text["from"], end - most, told)
+        if first < end:
+            yield {**text, "from": first, "pieces": text["pieces"][first - end :]}
+        told = end
+
+
+def _changes(shares: list[list[Any]]) -> Iterator[list[Any]]:
+    """Those that say another thing than the one before; at first nothing is known."""
+    known: list[Any] = [0, []]
+    for share in shares:
+        if share[1:] != known:
+            yield share
+        known = share[1:]
+
+
+def _short(name: str, value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return round(value, 3) if name == "seconds" else rounded(value, 5)
+
+
+def _short_point(point: Sequence[Any]) -> list[Any]:
+    token, perplexity, kv_bytes, ms_per_token, seconds = point
+    return [token, rounded(perplexity, 5), kv_bytes, rounded(ms_per_token, 3), round(seconds, 3)]
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most so many indices, evenly, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    if most < 2:
+        return [count - 1][:most]
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
+
+
+def add_command(commands: Any) -> None:
+    """`record MODEL`."""
+    what = "run the page's default comparison and save it as the recording that the page shows before Start"
+    parser = commands.add_parser("record", help=what, description=what)
+    add_model(parser)
+    parser.add_argument("--out", type=Path, default=Path("assets/recordings/first-paint.json"))
+    parser.add_argument("--seconds", type=float, default=45.0, help="how long to run (default: 45)")
+    parser.set_defaults(command=_record)
+
+
+def _record(arguments: argparse.Namespace) -> None:
+    settings = replace(Form().settings(), max_seconds=arguments.seconds)
+    recording = record(Run(models.load(arguments.model), settings), **_KEPT_FOR_THE_PAGE)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    recordings.save(recording, arguments.out)
+    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")

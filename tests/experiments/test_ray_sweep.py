@@ -1,0 +1,74 @@
+"""A sweep on a real Ray cluster of two nodes on this machine, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from comparisons.__main__ import main
+from comparisons.experiments.cells import outcome
+from comparisons.experiments.sweep_file import Ledger
+from tests.support.speaking import wait_until
+
+ray = pytest.importorskip("ray", reason="a sweep on Ray needs requirements-ray.txt")
+
+STARTS = 3
+"""A node that is not there after half a minute is given up by Ray: a busy machine may need another try."""
+
+
+@pytest.fixture
+def cluster(monkeypatch) -> Iterator:
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: sockets are made in it
+    small = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+    cluster = Cluster()
+    try:
+        for more in ({"temp_dir": folder}, {}):
+            for start in range(1, STARTS + 1):
+                try:
+                    cluster.add_node(**small, **more)
+                    break
+                except Exception:
+                    if start == STARTS:
+                        raise
+        yield cluster
+    finally:
+        cluster.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_node_that_is_killed_in_the_middle_loses_no_cell(cluster, tmp_path: Path) -> None:
+    out = tmp_path / "sweep.jsonl"
+    argv = ["--models", "sink", "--sinks", "0,1,4", "--cache", "64,128", "--tokens", "3000", "--out", str(out)]
+    cells_left_at_the_kill = []
+
+    def kill_a_busy_node() -> None:
+        wait_until(lambda: out.exists() and out.read_bytes().count(b"\n") > 0, seconds=300)
+        wait_until(lambda: ray.available_resources().get("CPU", 0) == 0, seconds=60)
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+        cells_left_at_the_kill.append(7 - out.read_bytes().count(b"\n"))
+
+    killer = threading.Thread(target=kill_a_busy_node)
+    killer.start()
+    assert main(["sweep", *argv, "--ray", cluster.address]) == 0
+    killer.join()
+    assert cells_left_at_the_kill[0] > 0
+    rows = Ledger(out, resume=True).rows
+    assert len(rows) == len({row.cell for row in rows}) == 7
+    for row in rows:
+        assert row.perplexity == pytest.approx(outcome(row.cell).perplexity, abs=1e-6)
+    assert main(["sweep", *argv, "--ray", "127.0.0.1:1", "--resume"]) == 0  # nothing is left to ask a cluster for
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://[::1]:1", "127.0.0.1:99999999"])
+def test_an_address_without_a_cluster_is_told_of_at_once(address: str, capsys) -> None:
+    argv = ["sweep", "--models", "sink", "--sinks", "4", "--cache", "64", "--tokens", "600", "--ray", address]
+    assert main(argv) == 2
+    assert f"No Ray cluster answers at {address!r}" in capsys.readouterr().err

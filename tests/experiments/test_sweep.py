@@ -1,0 +1,98 @@
+"""A sweep's cells, and the command that measures them in other processes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comparisons.__main__ import main
+from comparisons.experiments.cells import Cell, Failure, Row, grid, outcome
+from comparisons.experiments.quality import in_context, read_stream
+from comparisons.experiments.sweep import table
+from comparisons.experiments.sweep_file import Ledger
+from comparisons.metrics import perplexity
+from streaming import models
+from streaming.policies import Policy, open_stream
+
+SMALL = ["sweep", "--models", "sink", "--sinks", "0,4", "--cache", "64", "--tokens", "600"]
+
+
+def row(policy: str, model: str = "sink") -> Row:
+    measured = outcome(Cell(model=model, policy=policy, tokens=600))
+    assert isinstance(measured, Row)
+    return measured
+
+
+def test_the_grid_has_every_combination_and_a_reference_for_each_model() -> None:
+    cells = grid(["sink", "vanilla", "sink"], [0, 4], [64, 128], tokens=600, seed=3)
+    labels = ["dense", "window:64", "sinks:4+60", "window:128", "sinks:4+124"]
+    assert [(cell.model, cell.policy) for cell in cells] == [(name, p) for name in ("sink", "vanilla") for p in labels]
+    assert {(cell.tokens, cell.seed) for cell in cells} == {(600, 3)}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [["--cache", "4"], ["--cache", "-1"], ["--tokens", "9"], ["--seed", "-1"], ["--jobs", "0"], ["--out", "a.txt"]],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is(more: list[str], capsys) -> None:
+    assert main([*SMALL, *more]) == 2
+    assert capsys.readouterr().err.startswith("comparisons: ")
+
+
+def test_a_cell_is_measured_as_reading_the_stream_does() -> None:
+    loaded = models.load("sink")
+    ids = read_stream(loaded, 0, 600)
+    stream = open_stream(loaded, Policy.parse("sinks:4+60"))
+    measured = row("sinks:4+60")
+    assert measured.perplexity == pytest.approx(perplexity(stream.read(ids).numpy()[1:]), abs=1e-6)
+    assert measured.kv_bytes == stream.nbytes == 64 * stream.bytes_per_token
+    assert (measured.sinks, measured.recent, measured.cache) == (4, 60, 64)
+    assert measured.tokens_per_second == pytest.approx(600 / measured.seconds)
+    reference = row("dense")
+    assert reference.perplexity == pytest.approx(perplexity(in_context(loaded, ids, loaded.context // 2)), abs=1e-6)
+    assert (reference.sinks, reference.cache, reference.kv_bytes) == (None, None, None)
+
+
+def test_a_cell_that_fails_says_why() -> None:
+    failed = outcome(Cell(model="./nowhere", policy="sinks:4+60"))
+    assert isinstance(failed, Failure)
+    assert "no folder" in failed.words
+
+
+def test_the_table_shows_each_value_where_it_belongs() -> None:
+    one = row("sinks:4+60")
+    rows = [replace(one, sinks=n, cache=c, perplexity=n + c / 1000) for n in (0, 4) for c in (64, 128)]
+    lines = table([*rows[:3], replace(one, sinks=None, cache=None, perplexity=1.5)]).splitlines()
+    assert lines[0] == "sink, in context 1.500"
+    assert lines[1].split() == ["sinks", "cache", "64", "cache", "128"]
+    assert [line.split() for line in lines[2:]] == [["0", "0.064", "0.128"], ["4", "4.064", "-"]]
+
+
+def test_the_command_measures_in_other_processes_what_this_one_does(tmp_path: Path, capsys) -> None:
+    """And a model that is not there loses nothing; resuming measures just what is missing."""
+    out = tmp_path / "sweep.csv"
+    first = Ledger(out)
+    first.add(replace(row("window:64"), seconds=12345.0))
+    assert main([*SMALL, "--models", "sink,./nowhere", "--out", str(out), "--resume", "--jobs", "2"]) == 2
+    said = capsys.readouterr()
+    assert "3 of 6 cells failed" in said.err
+    assert said.err.count("no folder") == 3
+    rows = Ledger(out, resume=True).rows
+    assert [one.policy for one in rows[:1]] == ["window:64"]
+    assert rows[0].seconds == 12345.0
+    assert {one.policy for one in rows} == {"dense", "window:64", "sinks:4+60"}
+    for one in rows:
+        assert one.perplexity == pytest.approx(row(one.policy).perplexity, abs=1e-6)
+        assert one.weights == row(one.policy).weights
+    told = json.loads(said.out.splitlines()[-1])
+    assert (told["cells"], told["failed"], len(told["rows"])) == (6, 3, 3)
+
+
+def test_without_ray_the_command_says_how_to_install_it(monkeypatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main([*SMALL, "--ray"]) == 2
+    assert "pip install -r requirements-ray.txt" in capsys.readouterr().err

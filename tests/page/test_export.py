@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import html.parser
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app import FIRST_PAINT, RECORDINGS
+from comparisons.__main__ import main
+from comparisons.page import export
+from comparisons.page.static import plotly_source
+from comparisons.page.words import ENGLISH, ITALIAN, TEXTS
+from comparisons.recordings import recording as recordings
+
+FILE = RECORDINGS / f"{FIRST_PAINT}.json"
+MARKUP = "</script><script>alert(1)</script><!--<script>"
+
+
+class Scripts(html.parser.HTMLParser):
+    """The scripts of a page, as a browser tells them apart."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[dict, str]] = []
+        self.sources: list[str] = []
+        self.inside = False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag == "script":
+            self.found.append((dict(attrs), ""))
+            self.inside = True
+
+    def handle_endtag(self, tag):
+        self.inside = False
+
+    def handle_data(self, data):
+        if self.inside:
+            self.found[-1] = (self.found[-1][0], self.found[-1][1] + data)
+
+
+def test_a_page_holds_the_recording_and_plotly_and_fetches_nothing():
+    scripts = Scripts(export.page(ENGLISH, recordings.load(FILE)))
+    (attributes, run), (_, panel), (_, plotly) = scripts.found
+    assert attributes == {"id": "recording", "type": "application/json"}
+    assert json.loads(run) == json.loads(recordings.dumps(recordings.load(FILE)))
+    assert "mount(" in panel
+    assert plotly == plotly_source()
+    assert all(source.startswith("data:") for source in scripts.sources)
+
+
+def test_markup_in_a_recording_stays_text_in_its_page():
+    recording = recordings.load(FILE)
+    marked = replace(recording, header={**recording.header, "model": MARKUP})
+    scripts = Scripts(export.page(ENGLISH, marked))
+    assert len(scripts.found) == 3
+    assert json.loads(scripts.found[0][1])["header"]["model"] == MARKUP
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_a_shell_has_two_places_and_becomes_the_page_when_they_are_filled(language):
+    words, recording = TEXTS[language], recordings.load(FILE)
+    before, between, after = export.shell(words).split(export.PLACE)
+    data = recordings.dumps(recording).replace("<", "\\u003c")
+    assert before + data + between + plotly_source() + after == export.page(words, recording)
+    assert f'<html lang="{language}">' in before
+
+
+def test_a_command_writes_the_page(tmp_path, capsys):
+    out = tmp_path / "run.html"
+    assert main(["export", str(FILE), "--html", str(out), "--language", "it"]) == 0
+    assert ITALIAN.title in out.read_text("utf-8")
+    assert f"{out.stat().st_size} bytes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "out", "words"),
+    [("nowhere.json", "run.html", "check the path"), (FILE, "no/folder/x", "cannot be written")],
+)
+def test_a_command_that_cannot_do_it_says_why(tmp_path, capsys, file, out, words):
+    assert main(["export", str(tmp_path / file), "--html", str(tmp_path / out)]) == 2
+    assert words in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_shells_file_is_told_as_text():
+    file = export.shell_file(ENGLISH)
+    assert Path(file.url).name.startswith("alone-en-") and file.url.endswith(".txt")

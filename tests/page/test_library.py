@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+
+from comparisons.page.library import library
+from comparisons.recordings import recording as recordings
+from streaming.errors import RecordingError
+from tests.support.recorded import recorded
+
+
+def test_a_library_is_every_recording_of_a_folder_by_name_with_what_its_title_says(tmp_path):
+    for name in ("marathon", "first-paint"):
+        recordings.save(recorded(), tmp_path / f"{name}.json")
+    first, second = library(tmp_path)
+    assert (first.name, second.name) == ("first-paint", "marathon")
+    assert first.about() == {
+        "name": "first-paint",
+        "url": first.file.url,
+        "model": "tiny",
+        "kinds": ["dense", "sinks"],
+        "tokens": 2400,
+        "recorded_at": recorded().header["recorded_at"],
+    }
+    assert first.file.url.endswith(".json")
+
+
+def test_there_may_be_no_recordings_but_no_damaged_one(tmp_path):
+    assert library(tmp_path / "nowhere") == library(tmp_path) == ()
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(RecordingError, match=r"bad\.json"):
+        library(tmp_path)

@@ -1,0 +1,208 @@
+"""transformers' own generate(), streaming with sinks."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LogitsProcessor,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TextIteratorStreamer,
+)
+from transformers.generation.streamers import BaseStreamer
+
+from streaming import families
+from streaming.custom_generate import sink_cache, sink_generate
+from streaming.errors import ModelUnsupported, SettingsError
+from streaming.generate import Sampling, decode
+from streaming.policies import Policy, open_stream
+from tests.support import tiny
+
+OWN = {"falcon": "sdpa", "falcon-grouped": "sdpa", "falcon-alibi": "sdpa", "mpt": "eager"}
+
+
+def stock(name: str, **changes: object):
+    """A model as a user of transformers has it, under plain attention."""
+    return tiny.build(name, attention=OWN.get(name, "eager"), **changes)
+
+
+def generate(model, ids, **more):
+    """Greedy unless told otherwise; never ends by itself."""
+    settings = {"do_sample": False, "eos_token_id": None, "pad_token_id": 1, "max_new_tokens": 8} | more
+    return model.generate(torch.atleast_2d(ids), custom_generate=sink_generate, **settings)
+
+
+@pytest.mark.parametrize("name", tiny.NAMES)
+def test_greedy_is_our_own_decode_loop_past_the_cache(name: str) -> None:
+    ids = tiny.ids(40)
+    ours = generate(stock(name), ids, sinks=4, recent=12, max_new_tokens=30)[0, 40:]
+    stream = open_stream(tiny.load(name), Policy(kind="sinks", sinks=4, recent=12))
+    stream.read(ids)
+    assert ours.tolist() == list(decode(stream, sampling=Sampling(), max_tokens=30))
+
+
+@pytest.mark.parametrize("name", tiny.NAMES)
+def test_greedy_is_transformers_own_while_nothing_is_evicted(name: str) -> None:
+    wide = {"sliding_window": 64} if "sliding_window" in tiny.CONFIGS[name][1] else {}  # streaming overrides it
+    model, ids = stock(name, **wide), tiny.ids(6)[None]
+    theirs = model.generate(ids, do_sample=False, eos_token_id=None, pad_token_id=1, max_new_tokens=5)
+    assert generate(model, ids, sinks=4, recent=30, max_new_tokens=5).tolist() == theirs.tolist()
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    for name in ("llama", "llama-dynamic", "mpt"):
+        model, ids = stock(name), tiny.ids(50)[None]
+        before = model(ids).logits
+        generate(model, ids, sinks=4, recent=12)
+        assert torch.equal(model(ids).logits, before)
+        assert model.config._attn_implementation == "eager"
+        assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_a_batch_is_each_of_its_prompts() -> None:
+    model, prompts = stock("llama-grouped"), tiny.ids(60).view(2, 30)
+    together = generate(model, prompts, sinks=2, recent=10, max_new_tokens=12)
+    for row, prompt in zip(together, prompts, strict=True):
+        assert row.tolist() == generate(model, prompt, sinks=2, recent=10, max_new_tokens=12)[0].tolist()
+
+
+def test_several_turns_on_one_cache_are_one_long_stream() -> None:
+    model, loaded = stock("llama"), tiny.load("llama")
+    cache, ids = sink_cache(model, sinks=4, recent=12), tiny.ids(20)[None]
+    stream = open_stream(loaded, Policy(kind="sinks", sinks=4, recent=12))
+    for turn in range(3):
+        before, ids = ids, generate(model, ids, cache=cache, max_new_tokens=7)
+        stream.read(before[0, stream.tokens :])
+        assert ids[0, -7:].tolist() == list(decode(stream.fork(), sampling=Sampling(), max_tokens=7))
+        ids = torch.cat([ids, tiny.ids(9, seed=turn + 1)[None]], dim=1)
+
+
+class Collected(BaseStreamer):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.seen, self.ended = [], False
+
+    def put(self, value: torch.Tensor) -> None:
+        self.seen += value.flatten().tolist()
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def test_a_streamer_gets_every_token_and_the_end() -> None:
+    streamer = Collected()
+    ids = generate(stock("llama"), tiny.ids(20), sinks=4, recent=8, streamer=streamer)
+    assert streamer.seen == ids[0].tolist()
+    assert streamer.ended
+
+
+class Forbid(LogitsProcessor):
+    """Rules one token out."""
+
+    def __init__(self, token: int) -> None:
+        self.token = token
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        return scores.index_fill(-1, torch.tensor([self.token]), float("-inf"))
+
+
+class At(StoppingCriteria):
+    """Stops at a length."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __call__(self, input_ids: torch.Tensor, scores, **kwargs) -> torch.Tensor:
+        return torch.full((len(input_ids),), input_ids.shape[1] >= self.length)
+
+
+def test_processors_and_criteria_are_obeyed() -> None:
+    model, ids = stock("llama"), tiny.ids(20)
+    first = int(generate(model, ids, sinks=4, recent=8)[0, 20])
+    forbidden = generate(model, ids, sinks=4, recent=8, logits_processor=[Forbid(first)])
+    assert first not in forbidden[0, 20:].tolist()
+    stopped = generate(model, ids, sinks=4, recent=8, stopping_criteria=StoppingCriteriaList([At(23)]))
+    assert stopped.shape[1] == 23
+
+
+def test_a_finished_sequence_is_padded_while_others_go_on() -> None:
+    model, prompts = stock("llama"), tiny.ids(40).view(2, 20)
+    free = generate(model, prompts, sinks=4, recent=8, max_new_tokens=6)[:, 20:]
+    end = next(int(t) for t in free[0] if t not in free[1])
+    at = free[0].tolist().index(end)
+    rows = generate(model, prompts, sinks=4, recent=8, max_new_tokens=6, eos_token_id=end)[:, 20:]
+    assert rows[0].tolist() == [*free[0, : at + 1].tolist(), *[1] * (5 - at)]
+    assert rows[1].tolist() == free[1].tolist()
+
+
+def test_sampling_follows_the_generation_config_and_the_seed() -> None:
+    model, ids = stock("llama"), tiny.ids(20)
+    drawn = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        drawn.append(generate(model, ids, sinks=4, recent=8, do_sample=True, temperature=2.0).tolist())
+    assert drawn[0] == drawn[1] != drawn[2]
+    nearly_greedy = generate(model, ids, sinks=4, recent=8, do_sample=True, top_k=1)
+    assert nearly_greedy.tolist() == generate(model, ids, sinks=4, recent=8).tolist()
+
+
+def test_scores_and_the_cache_come_back_when_asked_for() -> None:
+    asked = {"return_dict_in_generate": True, "output_scores": True, "output_logits": True}
+    out = generate(stock("llama"), tiny.ids(30), sinks=4, recent=8, **asked)
+    assert [int(s.argmax()) for s in out.scores] == out.sequences[0, 30:].tolist()
+    assert len(out.logits) == 8
+    assert out.cache.get_seq_length() == 12
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"num_beams": 2}, "num_beams"),
+        ({"output_attentions": True, "return_dict_in_generate": True}, "attentions"),
+        ({"sinks": -1}, "sinks"),
+        ({"recent": 0}, "recent"),
+    ],
+)
+def test_what_is_not_supported_is_refused(more: dict, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        generate(stock("llama"), tiny.ids(5), **more)
+
+
+def test_padding_is_refused() -> None:
+    mask = torch.tensor([[0, 1, 1], [1, 1, 1]])
+    with pytest.raises(SettingsError, match="padded"):
+        generate(stock("llama"), tiny.ids(6).view(2, 3), attention_mask=mask)
+
+
+def test_a_family_that_cannot_stream_is_refused() -> None:
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=tiny.VOCAB, n_embd=32, n_layer=1, n_head=2))
+    with pytest.raises(ModelUnsupported, match="learned"):
+        generate(model, tiny.ids(5))
+
+
+def test_a_cache_of_another_kind_is_refused() -> None:
+    model = stock("llama")
+    cache = model(tiny.ids(4)[None], use_cache=True).cache
+    with pytest.raises(SettingsError, match="sink_cache"):
+        generate(model, tiny.ids(6), cache=cache)
+
+
+def test_a_text_streamer_in_another_thread_does_not_hang() -> None:
+    class Words:
+        def decode(self, ids, **kwargs) -> str:
+            return " ".join(map(str, ids)) + " "
+
+    streamer = TextIteratorStreamer(Words(), timeout=20)
+    arguments = {"sinks": 4, "recent": 8, "streamer": streamer}
+    thread = threading.Thread(target=generate, args=(stock("llama"), tiny.ids(10)), kwargs=arguments)
+    thread.start()
+    text = "".join(streamer)
+    thread.join(timeout=20)
+    assert len(text.split()) >= 8
+    assert families.of(stock("llama").config).way == "interface"
