@@ -20,6 +20,9 @@ test: $(VENV)/test.stamp browser lint  ## everything the tests need, then the te
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .

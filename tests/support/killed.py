@@ -1,9 +1,9 @@
 """A command that is killed again and again while it works, and gone on with each time until it is done.
 
 `python -m tests.support.killed SEED WATCHED COMMAND …` runs a command of `comparisons` in child processes. Each is
-sent a signal a random moment after it changed the file WATCHED, SIGKILL but for every third time; the last one is left
-alone. Prints how the children ended. The children are forked before any work is done, so that all of them together take the
-time of one start.
+sent a signal a random moment after it changed the file WATCHED, SIGKILL but for every third time; the last one is
+left alone. Prints how the children ended. The children are forked before any work is done, so that all of them
+together take the time of one start.
 """
 
 from __future__ import annotations

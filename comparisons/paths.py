@@ -1,0 +1,14 @@
+"""Where the project's own files lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["ASSETS", "PANELS", "RECORDINGS", "RESULTS", "ROOT", "WORDS"]
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSETS = ROOT / "assets"
+PANELS = ASSETS / "panels"
+RECORDINGS = ASSETS / "recordings"
+RESULTS = ASSETS / "results"
+WORDS = ASSETS / "words"
