@@ -24,7 +24,7 @@ RETRIES = 5
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _PLACE = re.compile(r"(?:ray://)?(.+):(\d+)")
-_NOT_SENT = [".git", ".venv", "runs", "docs", "tests", "assets/recordings", "**/__pycache__", "**/.*_cache"]
+_NOT_SENT = [".git", ".venv", "/runs", "/docs", "/tests", "/assets/recordings", "**/__pycache__", "**/.*_cache"]
 
 
 def outcomes(cells: Sequence[Cell], address: str) -> Iterator[Row | Failure]:
