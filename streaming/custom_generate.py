@@ -27,7 +27,7 @@ from transformers.generation.streamers import BaseStreamer
 from streaming import families
 from streaming.cache import StreamCache
 from streaming.errors import SettingsError
-from streaming.policies import CHUNK, new_cache, read_into
+from streaming.forward import CHUNK, new_cache, read_into
 from streaming.window import SinkWindow
 
 __all__ = ["sink_cache", "sink_generate"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from streaming.errors import SettingsError
-from streaming.policies import Stream
+from streaming.stream import Stream
 
 __all__ = ["Sampling", "decode", "pick"]
 

@@ -13,7 +13,7 @@ import pytest
 
 from comparisons.runs.lanes import Lane
 from comparisons.runs.runner import Run, RunSettings
-from streaming.policies import Policy
+from streaming.policy import Policy
 from tests.load.ends import by_error
 from tests.support.serving import ROOT
 from tests.support.speaking import loaded, wait_until

@@ -24,7 +24,7 @@ from comparisons.recordings import recording as recordings
 from streaming import models
 from streaming.errors import SettingsError, StreamError
 from streaming.models import LoadedModel
-from streaming.policies import Policy
+from streaming.policy import Policy
 
 __all__ = ["add_command"]
 

@@ -34,7 +34,7 @@ from comparisons.text.sources import STANDARD_INPUT, Texts, open_texts
 from streaming import models
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
-from streaming.policies import Policy
+from streaming.policy import Policy
 
 __all__ = ["add_command", "summary", "table"]
 

@@ -22,7 +22,8 @@ from comparisons.commands.arguments import add_model
 from comparisons.experiments.quality import read_stream
 from streaming import models
 from streaming.models import LoadedModel
-from streaming.policies import Policy, Stream, open_stream
+from streaming.policy import Policy
+from streaming.stream import Stream, open_stream
 
 __all__ = ["Measurement", "add_command", "bench"]
 

@@ -21,7 +21,8 @@ from comparisons.metrics import perplexity, tokens_per_second
 from streaming import models
 from streaming.errors import SettingsError, StreamError, StreamingError
 from streaming.models import LoadedModel
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 
 __all__ = ["Cell", "Failure", "Row", "grid", "measure", "outcome"]
 

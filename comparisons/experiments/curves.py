@@ -12,7 +12,7 @@ from comparisons.experiments.results import Point
 from comparisons.experiments.subjects import Bar, Subject, places_to_sample, read_nats, recomputed_nats, sinks_policy
 from comparisons.experiments.tables import SINKS
 from comparisons.metrics import finite_or_none, perplexity
-from streaming.policies import Policy
+from streaming.policy import Policy
 
 __all__ = ["along_the_stream", "without_end"]
 

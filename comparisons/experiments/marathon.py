@@ -31,7 +31,8 @@ from comparisons.text.feeds import PromptFeed, Segment
 from streaming.attention import BLOCK
 from streaming.errors import SettingsError, StreamError
 from streaming.models import LoadedModel
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 
 __all__ = ["Marathon", "MarathonSettings", "Tape", "fingerprint"]
 

@@ -22,8 +22,9 @@ from comparisons.text.choices import Reading
 from comparisons.text.feeds import Feed, PromptFeed
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
 from streaming.share import SinkShare
+from streaming.stream import open_stream
 
 __all__ = [
     "Attention",

@@ -18,7 +18,8 @@ from comparisons.text import scenes
 from comparisons.text.feeds import PromptFeed, Segment
 from comparisons.text.prompts import Turn
 from streaming.models import LoadedModel
-from streaming.policies import Policy, Stream, open_stream
+from streaming.policy import Policy
+from streaming.stream import Stream, open_stream
 
 __all__ = ["Asked", "ask", "chance"]
 

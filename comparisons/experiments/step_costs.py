@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from comparisons.experiments.results import StepCost
 from comparisons.experiments.subjects import Bar, Subject, recompute_step, sinks_policy
 from comparisons.experiments.tables import SINKS
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 
 __all__ = ["DENSE_CACHES", "STEPS", "against_cache_size", "tokens_needed"]
 

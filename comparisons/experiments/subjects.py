@@ -16,8 +16,10 @@ from comparisons.text.feeds import Feed, PromptFeed, SourceFeed
 from comparisons.text.prompts import is_training_seed
 from comparisons.text.sources import Texts
 from streaming.errors import StreamError
+from streaming.forward import new_cache, read_into
 from streaming.models import LoadedModel
-from streaming.policies import Policy, new_cache, open_stream, read_into
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from streaming.window import SinkWindow
 
 __all__ = [

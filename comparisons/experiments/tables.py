@@ -25,7 +25,7 @@ from comparisons.experiments.subjects import (
     sinks_policy,
 )
 from comparisons.metrics import finite_or_none, perplexity
-from streaming.policies import Policy
+from streaming.policy import Policy
 
 __all__ = ["cache_sizes", "edges", "policies", "recall_by_distance", "sink_counts", "sinks_in_training"]
 

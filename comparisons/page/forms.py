@@ -17,7 +17,7 @@ from comparisons.runs.runner import RunSettings
 from comparisons.text.choices import After, Reading, ReadingKind
 from streaming import models
 from streaming.errors import SettingsError
-from streaming.policies import Policy
+from streaming.policy import Policy
 from streaming.window import Positions
 
 __all__ = ["MORE_LANES", "PRESETS", "Form"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from comparisons.runs.frames import Said, Unanswered
 from comparisons.runs.questions import Question
 from comparisons.text.detokenise import Detokeniser
-from comparisons.runs.frames import Said, Unanswered
 from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
-from streaming.policies import Stream
+from streaming.stream import Stream
 
 __all__ = ["Answer", "Reply"]
 

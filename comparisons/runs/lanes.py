@@ -25,18 +25,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from comparisons.limits import Range, check_limits, limited
 from comparisons.runs.answers import Answer, Reply
-from comparisons.runs.questions import Inbox, Question
-from comparisons.text.feeds import Feed, Segment
 from comparisons.runs.frames import LaneFrame, SinkShareFrame, Unanswered
 from comparisons.runs.journal import Journal, KvUse
-from comparisons.limits import Range, check_limits, limited
 from comparisons.runs.memory import KvMemory
+from comparisons.runs.questions import Inbox, Question
+from comparisons.text.feeds import Feed, Segment
 from comparisons.text.prompts import Tells, Turn
 from streaming.errors import SettingsError, StreamError
 from streaming.models import LoadedModel
-from streaming.policies import Policy, Stream, open_stream
+from streaming.policy import Policy
 from streaming.share import SinkShare
+from streaming.stream import Stream, open_stream
 
 __all__ = ["Lane", "LaneSettings"]
 

@@ -30,18 +30,18 @@ from datetime import datetime, timezone
 import torch
 import transformers
 
-from comparisons.runs.questions import Question, as_line
-from comparisons.text.feeds import Encoder, Feed, PromptFeed, Source
+from comparisons.limits import Range, limited
+from comparisons.metrics import process_rss_bytes
 from comparisons.runs.frames import FRAME_VERSION, Frame, Header, Reason, RssPoint, RssTail, RunState
 from comparisons.runs.journal import TAIL_POINTS
 from comparisons.runs.lanes import Lane, LaneSettings
-from comparisons.limits import Range, limited
 from comparisons.runs.memory import KvMemory
-from comparisons.metrics import process_rss_bytes
+from comparisons.runs.questions import Question, as_line
+from comparisons.text.feeds import Encoder, Feed, PromptFeed, Source
 from comparisons.text.prompts import as_prompt
 from streaming.errors import SettingsError, StreamError, StreamingError
 from streaming.models import LoadedModel
-from streaming.policies import Policy
+from streaming.policy import Policy
 
 __all__ = ["Run", "RunSettings"]
 

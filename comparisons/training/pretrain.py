@@ -41,7 +41,8 @@ from comparisons.training.tokens import START_ID, Sources, Tokens, draw_rows, lo
 from streaming import models
 from streaming.allocator import keep_freed_memory
 from streaming.errors import StreamingError
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 
 __all__ = [
     "Training",

@@ -19,7 +19,8 @@ from comparisons.recordings import recording as recordings
 from comparisons.text import sources
 from comparisons.text.feeds import TextFeed
 from streaming import models
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support.serving import ROOT
 from tests.support.speaking import BYTES_PER_TOKEN, ids_of, loaded, tokenizer
 

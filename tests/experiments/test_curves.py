@@ -9,7 +9,8 @@ from comparisons.experiments.curves import along_the_stream, without_end
 from comparisons.experiments.results import Point
 from comparisons.experiments.subjects import no_bar, recomputed_nats
 from comparisons.metrics import perplexity
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.experiments.test_tables import subject
 from tests.support.speaking import loaded
 

@@ -25,7 +25,8 @@ from comparisons.metrics import perplexity
 from comparisons.recordings import recording as recordings
 from comparisons.text.feeds import PromptFeed
 from streaming.errors import RecordingError, SettingsError, StreamError
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support.speaking import ids_of, loaded
 
 ROOT = Path(__file__).resolve().parents[2]

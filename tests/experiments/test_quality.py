@@ -11,7 +11,8 @@ from comparisons.__main__ import main
 from comparisons.experiments.quality import Quality, _where, measure, read_stream
 from comparisons.metrics import perplexity
 from streaming import models
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 
 TOKENS, PLACES = 8000, 100
 """A twenty-fifth of what the cards are about, and a quarter of the places: this is a test, and takes seconds."""

@@ -10,7 +10,8 @@ import pytest
 from comparisons.experiments.recall import Asked, ask, chance
 from comparisons.text.feeds import PromptFeed
 from comparisons.text.prompts import turn, turns
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support.speaking import by_rote, ids_of, loaded
 
 TOKENS = 2500

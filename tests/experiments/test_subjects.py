@@ -26,7 +26,8 @@ from comparisons.text.sources import open_texts
 from streaming import families
 from streaming.errors import SettingsError, StreamError
 from streaming.models import LoadedModel
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support import tiny
 from tests.support.speaking import ids_of, loaded
 

@@ -16,7 +16,8 @@ from comparisons.experiments.sweep import table
 from comparisons.experiments.sweep_file import Ledger
 from comparisons.metrics import perplexity
 from streaming import models
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 
 SMALL = ["sweep", "--models", "sink", "--sinks", "0,4", "--cache", "64", "--tokens", "600"]
 

@@ -21,7 +21,8 @@ from comparisons.experiments.tables import (
 )
 from comparisons.metrics import perplexity
 from comparisons.text.prompts import turns
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support.speaking import by_rote, loaded
 
 

@@ -33,7 +33,7 @@ from comparisons.metrics import process_rss_bytes
 from comparisons.runs.runner import Run, RunSettings
 from comparisons.server.config import read_config
 from comparisons.server.connections import SILENT_MS
-from streaming.policies import Policy
+from streaming.policy import Policy
 from tests.support import speaking
 from tests.support.clients import WORKERS_END_SECONDS, Site
 from tests.support.serving import ROOT, served

@@ -12,7 +12,7 @@ from comparisons.recordings.compare import compare, report
 from comparisons.recordings.recorder import record
 from comparisons.recordings.recording import LANE_NUMBERS, Recording
 from comparisons.runs.runner import Run, RunSettings
-from streaming.policies import Policy
+from streaming.policy import Policy
 from tests.support.recorded import recorded
 from tests.support.speaking import loaded
 

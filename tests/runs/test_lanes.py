@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from comparisons.runs.questions import Question
-from comparisons.text.feeds import PromptFeed, TextFeed
 from comparisons.runs.frames import LaneFrame
 from comparisons.runs.journal import TAIL_POINTS, TAIL_TOKENS
 from comparisons.runs.lanes import Lane, LaneSettings
 from comparisons.runs.memory import KvMemory
+from comparisons.runs.questions import Question
+from comparisons.text.feeds import PromptFeed, TextFeed
 from comparisons.text.prompts import as_prompt, turn, turns
 from streaming import families
 from streaming.errors import SettingsError, StreamError
 from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
 from streaming.share import SinkShare
+from streaming.stream import open_stream
 from tests.support import tiny
 from tests.support.speaking import BYTES_PER_TOKEN, PatientFeed, by_rote, ids_of, loaded, tokenizer
 

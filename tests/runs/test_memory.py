@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from comparisons.runs.memory import KvMemory
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support.speaking import loaded
 
 

@@ -18,14 +18,14 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from comparisons.runs.questions import Question
 from comparisons.runs.cores import Cores
-from comparisons.text.feeds import PromptFeed, TextFeed
 from comparisons.runs.frames import Frame
+from comparisons.runs.questions import Question
 from comparisons.runs.runner import Run, RunSettings
+from comparisons.text.feeds import PromptFeed, TextFeed
 from streaming.cache import StreamCache
 from streaming.errors import SettingsError, StreamError
-from streaming.policies import Policy
+from streaming.policy import Policy
 from tests.support.speaking import BYTES_PER_TOKEN, FailingFeed, PatientFeed, loaded, tokenizer, wait_until
 
 BOTH = (Policy.parse("dense"), Policy.parse("sinks:4+28"))

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.cache import StreamCache
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
 from streaming.rotary import Rotary
+from streaming.stream import open_stream
 from streaming.window import SinkWindow
 from tests.support import tiny
 

@@ -20,7 +20,8 @@ from streaming import families
 from streaming.custom_generate import sink_cache, sink_generate
 from streaming.errors import ModelUnsupported, SettingsError
 from streaming.generate import Sampling, decode
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support import tiny
 
 OWN = {"falcon": "sdpa", "falcon-grouped": "sdpa", "falcon-alibi": "sdpa", "mpt": "eager"}

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support import oracle, tiny
 
 TOLERANCE = 1e-4  # nats per token, fp32

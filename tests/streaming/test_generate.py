@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from streaming.errors import SettingsError
 from streaming.generate import Sampling, decode, pick
-from streaming.policies import Policy, open_stream
+from streaming.policy import Policy
+from streaming.stream import open_stream
 from tests.support import tiny
 
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from streaming.errors import SettingsError
-from streaming.policies import Policy, Stream, open_stream
+from streaming.policy import Policy
 from streaming.share import SinkShare
+from streaming.stream import Stream, open_stream
 from tests.support import oracle, tiny
 
 TOLERANCE = 1e-5

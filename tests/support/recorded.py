@@ -8,7 +8,7 @@ from comparisons.recordings.recorder import Recorder
 from comparisons.recordings.recording import Recording
 from comparisons.runs.frames import Frame
 from comparisons.runs.runner import Run, RunSettings
-from streaming.policies import Policy
+from streaming.policy import Policy
 from tests.support.speaking import BYTES_PER_TOKEN, loaded
 
 

@@ -20,7 +20,7 @@ from comparisons.runs.runner import Run, RunSettings
 from comparisons.text.feeds import PromptFeed
 from streaming import families
 from streaming.models import LoadedModel
-from streaming.policies import Policy
+from streaming.policy import Policy
 from tests.support import tiny
 from tests.support.speaking import tokenizer
 

@@ -1,122 +1,27 @@
-"""Four ways to read an endless stream with one model, behind the same few verbs.
+"""One model reading one stream of token ids under one policy.
 
-| policy      | token t attends to                                             | KV cache between tokens    |
-|-------------|----------------------------------------------------------------|----------------------------|
-| `dense`     | every token of the stream                                      | grows without end          |
-| `window`    | itself and the `sinks + recent` tokens before it               | `sinks + recent` tokens    |
-| `recompute` | the start token and the most recent tokens, encoded from nothing | none; O(cache²) a token  |
-| `sinks`     | the first `sinks` tokens, the `recent` before it, itself       | `sinks + recent` tokens    |
-
-`dense`, `window` and `sinks` are the same cache with different settings. Every bounded policy has the same budget,
-`sinks + recent`, so that a comparison differs in nothing else.
+`open_stream` gives a `Stream`; whatever the policy, its verbs are the same: read, step, fork, state and restore, close.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
-from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from streaming import attention, families
 from streaming.cache import State, StreamCache
 from streaming.errors import SettingsError, StreamError
+from streaming.forward import CHUNK, forward, longest_forward, new_cache, read_into
+from streaming.policy import Policy
 from streaming.share import SinkShare
-from streaming.window import Positions, SinkWindow
+from streaming.window import SinkWindow
 
-__all__ = [
-    "CHUNK",
-    "Kind",
-    "Loaded",
-    "Policy",
-    "Stream",
-    "forward",
-    "longest_forward",
-    "new_cache",
-    "open_stream",
-    "read_into",
-]
-
-Kind = Literal["dense", "window", "recompute", "sinks"]
-
-CHUNK = 256
-"""Most tokens read in one forward: past this, a CPU reads no faster."""
-
-_PATTERN = re.compile(r"(?P<kind>[a-z]+)(?::(?:(?P<sinks>\d{1,9})\+)?(?P<recent>\d{1,9}))?(?:@(?P<positions>[a-z]+))?")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Policy:
-    """Which cached keys and values a token may see.
-
-    `sinks` and `recent` say the budget; a policy without sinks gives theirs to the recent tokens, and `dense` has
-    neither, so that one pair of settings gives comparable policies of every kind.
-    """
-
-    kind: Kind
-    sinks: int = 4
-    recent: int | None = 252
-    positions: Positions = "cache"
-
-    def __post_init__(self) -> None:
-        """Validate, and give a policy without sinks the whole budget as recent tokens."""
-        if self.kind not in get_args(Kind):
-            raise SettingsError(f"The policy must be one of {', '.join(get_args(Kind))}, not {self.kind!r}.")
-        if self.kind == "dense":
-            self._become(sinks=0, recent=None)
-        elif self.recent is None:
-            raise SettingsError(f"The policy {self.kind!r} needs a number of recent tokens.")
-        window = SinkWindow(sinks=self.sinks, recent=self.recent, positions=self.positions)
-        if self.kind in ("window", "recompute"):
-            self._become(sinks=0, recent=window.budget)
-        if self.positions == "text" and self.kind != "sinks":
-            raise SettingsError("Text positions are a setting of the policy 'sinks' only.")
-
-    def _become(self, **settings: int | None) -> None:
-        for name, value in settings.items():
-            object.__setattr__(self, name, value)
-
-    @classmethod
-    def parse(cls, text: str) -> Policy:
-        """Read `dense`, `window:256`, `recompute:256`, `sinks:4+252` or `sinks:4+252@text`."""
-        found = _PATTERN.fullmatch(text.strip())
-        if not found or found["kind"] not in get_args(Kind) or (found["recent"] is None) != (found["kind"] == "dense"):
-            raise SettingsError(
-                f"Cannot read the policy {text!r}: write dense, window:256, recompute:256, sinks:4+252 or "
-                "sinks:4+252@text."
-            )
-        return cls(
-            kind=found["kind"],
-            sinks=int(found["sinks"] or 0),
-            recent=int(found["recent"]) if found["recent"] else None,
-            positions=found["positions"] or "cache",
-        )
-
-    @property
-    def window(self) -> SinkWindow:
-        """The tokens that its cache holds."""
-        return SinkWindow(sinks=self.sinks, recent=self.recent, positions=self.positions)
-
-    @property
-    def budget(self) -> int | None:
-        """Tokens in the cache once it is full; None where it grows without end."""
-        return self.window.budget
-
-    @property
-    def label(self) -> str:
-        """The policy as `parse` reads it."""
-        if self.kind == "dense":
-            return "dense"
-        if self.kind != "sinks":
-            return f"{self.kind}:{self.recent}"
-        return f"sinks:{self.sinks}+{self.recent}" + ("@text" if self.positions == "text" else "")
+__all__ = ["Loaded", "Stream", "open_stream"]
 
 
 class Loaded(Protocol):
@@ -428,46 +333,3 @@ class _RecomputeStream(Stream):
     @property
     def bytes_per_token(self) -> int:
         return 0
-
-
-def new_cache(model: PreTrainedModel, window: SinkWindow) -> StreamCache:
-    """An empty cache for a prepared model."""
-    return StreamCache(window, families.rotaries(model))
-
-
-def forward(
-    model: PreTrainedModel,
-    cache: StreamCache,
-    ids: Tensor,
-    *,
-    last_only: bool = False,
-    share: SinkShare | None = None,
-) -> CausalLMOutputWithPast:
-    """One forward of (B, n) ids into a cache, n at most `longest_forward`; logits of all, or (B, 1, V) of the last.
-
-    A `share` goes with a single stream (B = 1).
-    """
-    plan = families.plan(model, cache, ids.shape[1], share)
-    more = {"logits_to_keep": 1} if last_only else {}
-    with attention.reading(plan):
-        out = model(input_ids=ids, cache=cache, use_cache=True, **plan.inputs, **more)
-    if plan.share is not None and out.attentions:
-        attention.note_attentions(plan, out.attentions)
-    return out
-
-
-def longest_forward(model: PreTrainedModel, cache: StreamCache, chunk: int) -> int:
-    """Most tokens of the next forward: no more than `chunk`, than the family can, than there are sinks to come."""
-    unread_sinks = cache.window.sinks - cache.tokens
-    most = min(chunk, families.of(model.config).longest)
-    return min(most, unread_sinks) if unread_sinks > 0 else most
-
-
-def read_into(model: PreTrainedModel, cache: StreamCache, ids: Tensor, *, chunk: int = 1 << 20) -> Tensor:
-    """Read (B, n) ids into a cache, n at least 1; return the logits (B, V) after the last."""
-    start = 0
-    while start < ids.shape[1]:
-        end = min(ids.shape[1], start + longest_forward(model, cache, chunk))
-        logits = forward(model, cache, ids[:, start:end], last_only=True).logits
-        start = end
-    return logits[:, -1]

@@ -1,0 +1,60 @@
+"""One forward of a model into the cache of one stream, and reading many tokens by several of them."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from transformers import PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from streaming import attention, families
+from streaming.cache import StreamCache
+from streaming.share import SinkShare
+from streaming.window import SinkWindow
+
+__all__ = ["CHUNK", "forward", "longest_forward", "new_cache", "read_into"]
+
+CHUNK = 256
+"""Most tokens read in one forward: past this, a CPU reads no faster."""
+
+
+def new_cache(model: PreTrainedModel, window: SinkWindow) -> StreamCache:
+    """An empty cache for a prepared model."""
+    return StreamCache(window, families.rotaries(model))
+
+
+def forward(
+    model: PreTrainedModel,
+    cache: StreamCache,
+    ids: Tensor,
+    *,
+    last_only: bool = False,
+    share: SinkShare | None = None,
+) -> CausalLMOutputWithPast:
+    """One forward of (B, n) ids into a cache, n at most `longest_forward`; logits of all, or (B, 1, V) of the last.
+
+    A `share` goes with a single stream (B = 1).
+    """
+    plan = families.plan(model, cache, ids.shape[1], share)
+    more = {"logits_to_keep": 1} if last_only else {}
+    with attention.reading(plan):
+        out = model(input_ids=ids, cache=cache, use_cache=True, **plan.inputs, **more)
+    if plan.share is not None and out.attentions:
+        attention.note_attentions(plan, out.attentions)
+    return out
+
+
+def longest_forward(model: PreTrainedModel, cache: StreamCache, chunk: int) -> int:
+    """Most tokens of the next forward: no more than `chunk`, than the family can, than there are sinks to come."""
+    unread_sinks = cache.window.sinks - cache.tokens
+    most = min(chunk, families.of(model.config).longest)
+    return min(most, unread_sinks) if unread_sinks > 0 else most
+
+
+def read_into(model: PreTrainedModel, cache: StreamCache, ids: Tensor, *, chunk: int = 1 << 20) -> Tensor:
+    """Read (B, n) ids into a cache, n at least 1; return the logits (B, V) after the last."""
+    start = 0
+    while start < ids.shape[1]:
+        end = min(ids.shape[1], start + longest_forward(model, cache, chunk))
+        logits = forward(model, cache, ids[:, start:end], last_only=True).logits
+        start = end
+    return logits[:, -1]
