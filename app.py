@@ -18,11 +18,12 @@ from starlette.middleware import Middleware
 
 from comparisons.limits import limits
 from comparisons.page import export, panels
+from comparisons.page import words as page_words
 from comparisons.page.forms import MORE_LANES, PRESETS, Form
 from comparisons.page.gradio_internals import gr
 from comparisons.page.library import KeptRun, library
 from comparisons.page.static import StaticFile, plotly_file
-from comparisons.page.words import ENGLISH, TEXTS, Texts
+from comparisons.page.words import ENGLISH, Words
 from comparisons.recordings import recording as recordings
 from comparisons.runs.memory import KvMemory
 from comparisons.server.backpressure import while_read
@@ -72,10 +73,11 @@ def build(
         sessions: the runs of its visitors; by default its own, with the usual limits.
     """
     sessions = sessions or Sessions(loaded)
-    with gr.Blocks(title=ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
-        _fill(page, ENGLISH, sessions, loaded.name, scripts[ENGLISH.language], first_paint)
-    for words in (text for text in TEXTS.values() if text is not ENGLISH):
-        with page.route(words.title, f"/{words.language}", show_in_navbar=False):
+    english, *others = page_words.languages().values()
+    with gr.Blocks(title=english["title"], analytics_enabled=False, fill_width=True) as page:
+        _fill(page, english, sessions, loaded.name, scripts[ENGLISH], first_paint)
+    for words in others:
+        with page.route(words["title"], f"/{words.language}", show_in_navbar=False):
             _fill(page, words, sessions, loaded.name, scripts[words.language], first_paint)
     _keep_signatures(page)
     return page
@@ -89,7 +91,7 @@ def _keep_signatures(page: gr.Blocks) -> None:
 
 def _fill(
     page: gr.Blocks,
-    words: Texts,
+    words: Words,
     sessions: Sessions,
     model: str,
     script_url: str,
@@ -134,7 +136,7 @@ def _fill(
     with panels.live_panel(script_url, control, first_paint) as panel:
         inputs = _inputs(words, model)
     run = {"fn": on_gpu(start), "inputs": inputs, "outputs": panel, "concurrency_id": "runs", **RUNNING}
-    public = {"api_name": "start"} if words is ENGLISH else {"api_visibility": "private"}
+    public = {"api_name": "start"} if words.language == ENGLISH else {"api_visibility": "private"}
     started = panel.start(**run, **public)
     chosen = panel.preset(preset, None, inputs, **PRIVATE)
     for event in (started, chosen, chosen.success(**run, api_visibility="private")):
@@ -150,19 +152,20 @@ def _piled(page: gr.Blocks, visitor: str) -> int:
     return 0 if messages is None else messages.qsize()
 
 
-def _refusal(words: Texts) -> Callable[[gr.EventData], None]:
+def _refusal(words: Words) -> Callable[[gr.EventData], None]:
     """What says, as every error is said, why a browser did not take a text."""
+    refusals = words.group("refusals")
 
     def refuse(event: gr.EventData) -> None:
         why = str(_sent(event, "why"))
-        raise _said(words, words.refusals.get(why, words.refusals["encoding"]))
+        raise _said(words, refusals.get(why, refusals["encoding"]))
 
     return refuse
 
 
-def _said(words: Texts, message: str) -> gr.Error:
+def _said(words: Words, message: str) -> gr.Error:
     """What Gradio shows to the visitor who caused it, and to nobody else."""
-    return gr.Error(message, title=words.error, print_exception=False)
+    return gr.Error(message, title=words["error"], print_exception=False)
 
 
 def _sent(event: gr.EventData, name: str) -> object:
@@ -170,7 +173,7 @@ def _sent(event: gr.EventData, name: str) -> object:
     return event._data.get(name) if isinstance(event._data, dict) else None
 
 
-def _inputs(words: Texts, model: str) -> list[gr.components.Component]:
+def _inputs(words: Words, model: str) -> list[gr.components.Component]:
     """The form, one component per field, in the order of its fields."""
     form, ranges = Form(), limits(Form)
 
@@ -178,27 +181,28 @@ def _inputs(words: Texts, model: str) -> list[gr.components.Component]:
         return gr.Slider(ranges[name].min, ranges[name].max, getattr(form, name), step=step, label=label)
 
     def radio(name: str, label: str, choices: Mapping[str, str]) -> gr.Radio:
-        named = [(words, value) for value, words in choices.items()]
+        named = [(text, value) for value, text in choices.items()]
         return gr.Radio(named, value=getattr(form, name), label=label, elem_id=name)
 
+    paces = [(name, int(pace)) for pace, name in words.group("paces").items()]
     with gr.Row(elem_id="settings"):
         first = [
-            slider("sinks", words.sinks, 1),
-            slider("recent", words.recent, 4),
-            slider("budget_mb", words.budget, 1),
-            gr.Dropdown([(name, int(pace)) for pace, name in words.paces.items()], value=form.pace, label=words.pace),
-            gr.Number(form.seed, precision=0, minimum=0, maximum=9999, label=words.seed),
+            slider("sinks", words["sinks"], 1),
+            slider("recent", words["recent"], 4),
+            slider("budget_mb", words["budget"], 1),
+            gr.Dropdown(paces, value=form.pace, label=words["pace"]),
+            gr.Number(form.seed, precision=0, minimum=0, maximum=9999, label=words["seed"]),
         ]
     with gr.Row(elem_id="more"):
-        more = [(words.lane_names[kind], kind) for kind in MORE_LANES]
+        more = [(words.group("lane_names")[kind], kind) for kind in MORE_LANES]
         return [
             *first,
-            gr.CheckboxGroup(more, value=list(form.lanes), label=words.more_lanes),
-            radio("positions", words.sink_positions, words.positions),
+            gr.CheckboxGroup(more, value=list(form.lanes), label=words["more_lanes"]),
+            radio("positions", words["sink_positions"], words.group("positions")),
             gr.Dropdown(list(dict.fromkeys([model, *models.available()])), value=model,
-                        label=words.model_choice, allow_custom_value=True, elem_id="model"),
-            radio("source", words.source, words.sources),
-            radio("after", words.after, words.afters),
+                        label=words["model_choice"], allow_custom_value=True, elem_id="model"),
+            radio("source", words["source"], words.group("sources")),
+            radio("after", words["after"], words.group("afters")),
         ]  # fmt: skip
 
 
@@ -237,7 +241,9 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     calls = config.runs + config.waiting + SPARE_CALLS  # who may run and who waits, our own queue decides
-    guard = Middleware(Guard, calls=lambda: _calls(page), pages=frozenset(f"/{language}" for language in TEXTS))
+    guard = Middleware(
+        Guard, calls=lambda: _calls(page), pages=frozenset(f"/{language}" for language in page_words.languages())
+    )
     page.queue(api_open=False, default_concurrency_limit=calls, max_size=calls).launch(
         server_name=host,
         server_port=port,
@@ -297,10 +303,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     spare_searches()
     plotly = plotly_file()
-    shells = {words.language: export.shell_file(words) for words in TEXTS.values()}
+    languages = page_words.languages()
+    shells = {words.language: export.shell_file(words) for words in languages.values()}
     scripts = {
         words.language: panels.script_file(words, plotly.url, offers(runs, shells[words.language]))
-        for words in TEXTS.values()
+        for words in languages.values()
     }
     sessions = Sessions(
         loaded,

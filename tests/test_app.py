@@ -18,7 +18,7 @@ from gradio_client.exceptions import AppError
 
 from app import RECORDINGS, build, first_paint, spare_searches
 from comparisons.page.library import library
-from comparisons.page.words import TEXTS
+from comparisons.page.words import languages
 from tests.support import speaking
 from tests.support.serving import command, served
 
@@ -177,7 +177,7 @@ def test_what_gradio_imports_around_every_frame_is_not_looked_for_every_time(mon
 
 
 def test_for_no_visitor_the_signatures_of_components_are_read_again(monkeypatch):
-    page = build(speaking.loaded(), scripts=dict.fromkeys(TEXTS, "panel.js"))
+    page = build(speaking.loaded(), scripts=dict.fromkeys(languages(), "panel.js"))
     read, asked = inspect.Signature.from_callable, []
     monkeypatch.setattr(inspect, "_signature_from_function", lambda *args, **more: asked.append(args))
     SessionState(page)
@@ -189,7 +189,7 @@ def test_for_no_visitor_the_scripts_are_searched(monkeypatch):
         lengths.append(len(text))
         return found(pattern, text, *flags)
 
-    page = build(speaking.loaded(), scripts=dict.fromkeys(TEXTS, "panel.js"))
+    page = build(speaking.loaded(), scripts=dict.fromkeys(languages(), "panel.js"))
     found, lengths = re.search, []
     monkeypatch.setattr(re, "search", search)
     SessionState(page)

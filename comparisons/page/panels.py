@@ -18,7 +18,7 @@ from comparisons.page.gradio_internals import gr
 from comparisons.page.scripts import asset, escaped
 from comparisons.page.scripts import script as scripts
 from comparisons.page.static import StaticFile
-from comparisons.page.words import Texts
+from comparisons.page.words import Words
 from comparisons.runs.frames import AnswerTail, Frame, Loading, Waiting
 from comparisons.text.choices import MOST_CHARACTERS, MOST_FILE_BYTES
 
@@ -103,7 +103,7 @@ def live_panel(script_url: str, control: Callable[[Any], Any], value: str | None
     )
 
 
-def script_file(words: Texts, plotly_url: str, offers: Mapping[str, object] | None = None) -> StaticFile:
+def script_file(words: Words, plotly_url: str, offers: Mapping[str, object] | None = None) -> StaticFile:
     """What `script` says, as the app serves it: inside the page it would go to every visitor anew.
 
     Nor would Gradio be quick with it: it looks for a component's events in all of the scripts that it is given, for
@@ -112,7 +112,7 @@ def script_file(words: Texts, plotly_url: str, offers: Mapping[str, object] | No
     return StaticFile(Path(f"panel-{words.language}.js"), "text/javascript", script(words, plotly_url, offers).encode())
 
 
-def script(words: Texts, plotly_url: str, offers: Mapping[str, object] | None = None) -> str:
+def script(words: Words, plotly_url: str, offers: Mapping[str, object] | None = None) -> str:
     """The panel's scripts, a module.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from comparisons.page.costs import COSTS
-from comparisons.page.words import Texts
+from comparisons.page.words import Words, languages
 
 __all__ = ["ASSETS", "HOSTS", "SCRIPTS", "asset", "escaped", "harmless", "script"]
 
@@ -44,7 +44,7 @@ def harmless(text: str) -> str:
     return text.translate(_ESCAPED)
 
 
-def script(words: Texts, host: str, known: Mapping[str, object]) -> str:
+def script(words: Words, host: str, known: Mapping[str, object]) -> str:
     """What the scripts need to know of their page, then the scripts, in one scope and without globals.
 
     Args:
@@ -52,6 +52,16 @@ def script(words: Texts, host: str, known: Mapping[str, object]) -> str:
         host: one of `HOSTS`.
         known: what else the page knows, by name.
     """
-    costs = [cost.as_json() for cost in COSTS]
-    page = {"markup": asset("panel.html"), "words": words.as_json(), "costs": costs, **known}
+    page = {
+        "markup": asset("panel.html"),
+        "words": {"language": words.language, **words.all},
+        "languages": [_told(other) for other in languages().values() if other.language != words.language],
+        "costs": [cost.as_json() for cost in COSTS],
+        **known,
+    }
     return "\n".join([f"const page = {escaped(page)};", *(asset(f"js/{name}.js") for name in (*SCRIPTS, host))])
+
+
+def _told(words: Words) -> dict[str, str]:
+    """What a page says of another language: its link."""
+    return {"language": words.language, "name": words["language_name"], "path": words.path}

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from comparisons.page import panels
-from comparisons.page.words import ENGLISH
+from comparisons.page.words import language
 from tests.support.serving import served
 
 FLAGS = (
@@ -93,6 +93,6 @@ def page(visit, address) -> Page:
 def scripts(visit) -> Page:
     """The panel's own functions, in a page without the app."""
     visit.page.set_content("<body></body>")
-    text = panels.script(ENGLISH, plotly_url="").rsplit("export function", 1)[0]
+    text = panels.script(language("en"), plotly_url="").rsplit("export function", 1)[0]
     visit.page.add_script_tag(content=text)
     return visit.page

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app import FIRST_PAINT, RECORDINGS
 from comparisons.page import export, panels
-from comparisons.page.words import ENGLISH, ITALIAN
+from comparisons.page.words import language
 from comparisons.recordings import recording as recordings
 from comparisons.recordings.recorder import Recorder
 from comparisons.recordings.recording import LaneRecording, Recording
@@ -310,7 +310,7 @@ def test_another_recording_has_a_chip_that_plays_it_from_its_beginning(visit):
     about = {"model": "tiny", "kinds": ["sinks"], "tokens": 2400, "recorded_at": recorded().header["recorded_at"]}
     offers = {"recordings": [{"name": "long", "url": f"{LIBRARY}long.json", **about}], "painted": "first"}
     page.set_content('<main><div data-place="top"></div><div data-place="rest"></div></main>')
-    text = panels.script(ENGLISH, plotly_url="", offers=offers).rsplit("export function", 1)[0]
+    text = panels.script(language("en"), plotly_url="", offers=offers).rsplit("export function", 1)[0]
     page.add_script_tag(content=f"{text}; mount(document.querySelector('main'), {{ follow() {{}} }});")
     page.get_by_role("button", name="2,400 tokens, recorded").click()
     expect(page.locator(".sl-badge")).to_have_text("Recorded run")
@@ -354,10 +354,10 @@ def marked() -> Recording:
 
 
 def test_an_exported_page_plays_and_scrubs_from_disk_and_asks_for_nothing(browser, tmp_path):
-    (tmp_path / "run.html").write_text(export.page(ITALIAN, marked()), "utf-8")
+    (tmp_path / "run.html").write_text(export.page(language("it"), marked()), "utf-8")
     with alone(browser, tmp_path / "run.html") as page:
         end = tokens(page)
-        assert page.title() == ITALIAN.title
+        assert page.title() == language("it")["title"]
         assert page.evaluate("document.body.className") == "dark"
         assert MARKUP in page.locator(".sl-text").first.text_content()
         assert MARKUP in page.locator(".sl-source-text").text_content()
@@ -397,7 +397,7 @@ def test_an_exported_page_plays_and_scrubs_from_disk_and_asks_for_nothing(browse
 
 
 def test_an_exported_page_fits_a_phone(browser, tmp_path):
-    (tmp_path / "run.html").write_text(export.page(ENGLISH, recorded()), "utf-8")
+    (tmp_path / "run.html").write_text(export.page(language("en"), recorded()), "utf-8")
     with alone(browser, tmp_path / "run.html") as page:
         page.set_viewport_size({"width": 375, "height": 800})
         page.clock.run_for(2000)

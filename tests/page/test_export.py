@@ -11,7 +11,7 @@ from app import FIRST_PAINT, RECORDINGS
 from comparisons.__main__ import main
 from comparisons.page import export
 from comparisons.page.static import plotly_source
-from comparisons.page.words import ENGLISH, ITALIAN, TEXTS
+from comparisons.page.words import language, languages
 from comparisons.recordings import recording as recordings
 
 FILE = RECORDINGS / f"{FIRST_PAINT}.json"
@@ -43,7 +43,7 @@ class Scripts(html.parser.HTMLParser):
 
 
 def test_a_page_holds_the_recording_and_plotly_and_fetches_nothing():
-    scripts = Scripts(export.page(ENGLISH, recordings.load(FILE)))
+    scripts = Scripts(export.page(language("en"), recordings.load(FILE)))
     (attributes, run), (_, panel), (_, plotly) = scripts.found
     assert attributes == {"id": "recording", "type": "application/json"}
     assert json.loads(run) == json.loads(recordings.dumps(recordings.load(FILE)))
@@ -55,24 +55,24 @@ def test_a_page_holds_the_recording_and_plotly_and_fetches_nothing():
 def test_markup_in_a_recording_stays_text_in_its_page():
     recording = recordings.load(FILE)
     marked = replace(recording, header={**recording.header, "model": MARKUP})
-    scripts = Scripts(export.page(ENGLISH, marked))
+    scripts = Scripts(export.page(language("en"), marked))
     assert len(scripts.found) == 3
     assert json.loads(scripts.found[0][1])["header"]["model"] == MARKUP
 
 
-@pytest.mark.parametrize("language", TEXTS)
-def test_a_shell_has_two_places_and_becomes_the_page_when_they_are_filled(language):
-    words, recording = TEXTS[language], recordings.load(FILE)
+@pytest.mark.parametrize("code", languages())
+def test_a_shell_has_two_places_and_becomes_the_page_when_they_are_filled(code):
+    words, recording = language(code), recordings.load(FILE)
     before, between, after = export.shell(words).split(export.PLACE)
     data = recordings.dumps(recording).replace("<", "\\u003c")
     assert before + data + between + plotly_source() + after == export.page(words, recording)
-    assert f'<html lang="{language}">' in before
+    assert f'<html lang="{code}">' in before
 
 
 def test_a_command_writes_the_page(tmp_path, capsys):
     out = tmp_path / "run.html"
     assert main(["export", str(FILE), "--html", str(out), "--language", "it"]) == 0
-    assert ITALIAN.title in out.read_text("utf-8")
+    assert language("it")["title"] in out.read_text("utf-8")
     assert f"{out.stat().st_size} bytes" in capsys.readouterr().out
 
 
@@ -87,5 +87,5 @@ def test_a_command_that_cannot_do_it_says_why(tmp_path, capsys, file, out, words
 
 
 def test_the_shells_file_is_told_as_text():
-    file = export.shell_file(ENGLISH)
+    file = export.shell_file(language("en"))
     assert Path(file.url).name.startswith("alone-en-") and file.url.endswith(".txt")

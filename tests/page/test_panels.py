@@ -10,7 +10,7 @@ import pytest
 
 from comparisons.page import panels, scripts
 from comparisons.page.forms import Form
-from comparisons.page.words import ENGLISH
+from comparisons.page.words import language
 from comparisons.runs.questions import MOST_CHARACTERS
 from comparisons.server.sessions import Sessions
 from tests.support.speaking import loaded
@@ -106,8 +106,8 @@ def test_the_box_takes_as_many_characters_as_a_question_may_have():
 
 
 def test_the_scripts_know_their_words_and_their_plotly():
-    text = panels.script(ENGLISH, "vendor/plotly.js")
+    text = panels.script(language("en"), "vendor/plotly.js")
     page = json.loads(text.split("\n", 1)[0].removeprefix("const page = ").removesuffix(";"))
     assert page["plotly"] == "vendor/plotly.js"
-    assert page["words"]["start"] == ENGLISH.start
+    assert page["words"]["start"] == language("en")["start"]
     assert page["markup"].count("<template data-part=") == 3

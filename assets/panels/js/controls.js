@@ -155,14 +155,15 @@ function listKeys(state) {
   }
 }
 
-// The other language is another address; the settings of the link go along.
-function bindLanguage(state) {
-  const link = state.find("[data-tool='language']");
-  link.href = page.words.other_path;
-  link.hreflang = link.lang = page.words.other_language;
+// Another language is another address; the settings of the link go along.
+function languageLink({ language, name, path }) {
+  const link = document.createElement("a");
+  Object.assign(link, { className: "sl-quiet", textContent: name, href: path, lang: language, hreflang: language });
+  link.dataset.tool = "language";
   link.addEventListener("click", () => {
-    link.href = page.words.other_path + location.search;
+    link.href = path + location.search;
   });
+  return link;
 }
 
 function unzoom(state) {
@@ -191,7 +192,7 @@ function bindControls(state) {
     state.draw();
   });
   state.find(".sl-presets .sl-chips").append(...Object.entries(page.words.presets).map((preset) => presetChip(state, preset)));
-  bindLanguage(state);
+  state.find(".sl-languages").append(...page.languages.map(languageLink));
   bindPresentation(state);
   bindTour(state);
   listKeys(state);
