@@ -18,6 +18,7 @@ import psutil
 from streaming.errors import SettingsError
 
 __all__ = [
+    "BYTES_PER_MB",
     "RecentRate",
     "SlidingPerplexity",
     "finite_or_none",
@@ -29,6 +30,8 @@ __all__ = [
     "thin",
     "tokens_per_second",
 ]
+
+BYTES_PER_MB = 1_000_000
 
 
 def perplexity(nats: Iterable[float]) -> float:

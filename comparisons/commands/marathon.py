@@ -26,13 +26,11 @@ from streaming.errors import SettingsError, StreamError
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 
-__all__ = ["add_command"]
+__all__ = ["add_arguments"]
 
 
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Offer the command."""
-    what = "read the paper's four million tokens with sinks; goes on with --resume after a kill at any moment"
-    parser = commands.add_parser("marathon", help=what, description=what)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`marathon MODEL`."""
     add_model(parser)
     parser.add_argument("--tokens", type=int, default=4_000_000, help="tokens to read (default: 4_000_000)")
     parser.add_argument("--seed", type=int, default=0, help="of the prompt stream (default: 0)")

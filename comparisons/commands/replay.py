@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from comparisons.commands.terminal import LiveLines, printable
 from comparisons.recordings import recording as recordings
 from comparisons.runs.frames import Header
 
-__all__ = ["add_command", "replay"]
+__all__ = ["add_arguments", "replay"]
 
 
 def replay(path: Path, speed: float, out: TextIO) -> None:
@@ -38,10 +38,8 @@ def _about(header: Header) -> str:
     return printable(f"{text}, seed {header['seed']}")
 
 
-def add_command(commands: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`replay FILE --speed N`."""
-    what = "play a recorded run, one line per lane"
-    parser = commands.add_parser("replay", help=what, description=what)
     parser.add_argument("file", type=Path, help="a recording, as the page's JSON button or `record` saves it")
     parser.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast as it was (default: 1)")
     parser.set_defaults(command=_replay)

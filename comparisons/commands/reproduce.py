@@ -21,21 +21,16 @@ from comparisons.text.sources import open_texts
 from streaming import models
 from streaming.errors import SettingsError
 
-__all__ = ["add_command"]
+__all__ = ["add_arguments"]
 
 FILES = ("csv", "json", "html", "svg", "png")
 
 
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Add `table` and `figure`."""
-    _add(commands, "table", "one of the paper's tables, on any model")
-    _add(commands, "figure", "one of the paper's figures, on any model")
-
-
-def _add(commands: argparse._SubParsersAction, kind: str, help_: str) -> None:
+def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
+    """`table N` or `figure N`."""
     experiments = {int(name.split()[1]): each for name, each in EXPERIMENTS.items() if name.startswith(kind)}
     listed = "; ".join(f"{number}: {each.title}" for number, each in experiments.items())
-    parser = commands.add_parser(kind, help=help_, description=f"{help_}. {listed}.")
+    parser.description = f"{parser.description}. {listed}."
     parser.add_argument("number", type=int, choices=experiments, help="its number in the paper")
     parser.add_argument("--model", nargs="+", metavar="MODEL", help="bundled models, folders, or Hub ids")
     parser.add_argument("--tokens", type=int, help="tokens to read")

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from comparisons.commands.arguments import add_model
 from comparisons.commands.terminal import REASONS, LiveLines, columns
 from comparisons.limits import Range, limits
-from comparisons.metrics import rounded, tokens_per_second
-from comparisons.page.forms import BYTES_PER_MB, Form
+from comparisons.metrics import BYTES_PER_MB, rounded, tokens_per_second
+from comparisons.page.forms import Form
 from comparisons.recordings import recording as recordings
 from comparisons.recordings.recorder import record
 from comparisons.recordings.recording import Recording, overview
@@ -36,7 +36,7 @@ from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 
-__all__ = ["add_command", "summary", "table"]
+__all__ = ["add_arguments", "summary", "table"]
 
 RUNS = Path("runs")
 
@@ -62,10 +62,8 @@ _FIELDS = {
 """Options by name, and the settings that they are."""
 
 
-def add_command(commands: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`run MODEL`."""
-    what = "read a text under several policies side by side, and keep what was measured as a recording"
-    parser = commands.add_parser("run", help=what, description=what)
     add_model(parser)
     _add_experiment(parser)
     _add_machine(parser)

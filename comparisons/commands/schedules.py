@@ -22,7 +22,7 @@ from comparisons.reports.images import as_image
 from streaming import models
 from streaming.errors import RecordingError
 
-__all__ = ["Schedule", "add_command", "drawn", "load_all", "page"]
+__all__ = ["Schedule", "add_arguments", "drawn", "load_all", "page"]
 
 TRIED = Path(__file__).resolve().parents[2] / "docs" / "schedules"
 
@@ -57,10 +57,8 @@ class Schedule:
     evaluations: Sequence[Mapping[str, float]]
 
 
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Offer the command."""
-    what = "draw and tabulate the schedules of the attention cost that were tried"
-    parser = commands.add_parser("schedules", help=what, description=what)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`schedules`."""
     parser.set_defaults(command=lambda _: _write())
 
 

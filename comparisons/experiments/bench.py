@@ -6,26 +6,21 @@ turn, A B A B …, and the ratio is the median of the ratios of the pairs, so th
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import psutil
 import torch
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import DynamicCache
 
-from comparisons.commands.arguments import add_model
 from comparisons.experiments.quality import read_stream
-from streaming import models
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 from streaming.stream import Stream, open_stream
 
-__all__ = ["Measurement", "add_command", "bench"]
+__all__ = ["Measurement", "bench"]
 
 CACHES = (256, 512, 1024, 2048, 4096)
 
@@ -209,33 +204,3 @@ def _memory(loaded: LoadedModel, policy: Policy, ids: torch.Tensor, tokens: int)
 
 def _row(name: str, ratio: float, ours: float, other: float, unit: str, target: str) -> Measurement:
     return Measurement(name=name, ratio=ratio, ours=ours, other=other, unit=unit, target=target)
-
-
-def add_command(commands: Any) -> None:
-    """`bench MODEL`."""
-    what = "what reading and decoding cost, as ratios; on an otherwise idle machine"
-    parser = commands.add_parser("bench", help=what, description=what)
-    add_model(parser)
-    parser.add_argument("--tokens", type=int, default=1_000_000, help="how far memory is watched (default: 1000000)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch (default: all cores)")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    parser.set_defaults(command=_bench)
-
-
-def _bench(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(arguments.threads)
-    dtype = getattr(torch, arguments.dtype)
-    loaded = models.load(arguments.model, dtype=dtype)
-    folder = models.BUNDLED / arguments.model if arguments.model in models.available() else arguments.model
-    plain = replace(
-        loaded, model=AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True).eval()
-    )
-    rows = []
-    for row in bench(loaded, plain=plain, tokens=arguments.tokens):
-        rows.append(asdict(row))
-        print(
-            f"{row.name:82} {row.ratio:8.3f}  ({row.ours:.4g} / {row.other:.4g} {row.unit}; target {row.target})",
-            flush=True,
-        )
-    about = {"model": loaded.name, "dtype": arguments.dtype, "threads": arguments.threads, "torch": torch.__version__}
-    print(json.dumps({**about, "rows": rows}))

@@ -6,21 +6,17 @@ recording. The app's page makes it in the browser, from the shell that `shell_fi
 
 from __future__ import annotations
 
-import argparse
 import html
 from pathlib import Path
 from string import Template
-from typing import Any
 
-from comparisons.files import write_whole
 from comparisons.page.scripts import asset, harmless, script
 from comparisons.page.static import StaticFile, plotly_source
-from comparisons.page.words import ENGLISH, Words, language, languages
+from comparisons.page.words import Words
 from comparisons.recordings import recording as recordings
 from comparisons.recordings.recording import Recording
-from streaming.errors import SettingsError
 
-__all__ = ["PLACE", "add_command", "page", "shell", "shell_file"]
+__all__ = ["PLACE", "page", "shell", "shell_file"]
 
 PLACE = "%%HERE%%"
 """Stands in a shell where the recording belongs and then where plotly.js belongs, and nowhere else."""
@@ -56,22 +52,3 @@ def _filled(words: Words, *, recording: str, plotly: str) -> str:
         recording=recording,
         plotly=plotly,
     )
-
-
-def add_command(commands: Any) -> None:
-    """`export FILE --html OUT`."""
-    what = "a recorded run as one HTML file that replays in any browser, offline"
-    parser = commands.add_parser("export", help=what, description=what)
-    parser.add_argument("file", type=Path, help="a recording, as the page's JSON button or `record` saves it")
-    parser.add_argument("--html", type=Path, required=True, metavar="OUT", help="where to write the page")
-    parser.add_argument("--language", choices=sorted(languages()), default=ENGLISH, help="(default: en)")
-    parser.set_defaults(command=_export)
-
-
-def _export(arguments: argparse.Namespace) -> None:
-    text = page(language(arguments.language), recordings.load(arguments.file))
-    try:
-        write_whole(arguments.html, text.encode())
-    except OSError as error:
-        raise SettingsError(f"{arguments.html} cannot be written ({error.strerror}): choose another place.") from None
-    print(f"{arguments.html}: {arguments.html.stat().st_size} bytes")

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from comparisons.limits import Range, check_limits, limited
+from comparisons.metrics import BYTES_PER_MB
 from comparisons.runs.runner import RunSettings
 from comparisons.text.choices import After, Reading, ReadingKind
 from streaming import models
@@ -22,7 +23,6 @@ from streaming.window import Positions
 
 __all__ = ["MORE_LANES", "PRESETS", "Form"]
 
-BYTES_PER_MB = 1_000_000
 MOST_TOKENS = 1_000_000
 MOST_SECONDS = 1800.0
 MORE_LANES = ("window", "recompute")

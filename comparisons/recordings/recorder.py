@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from comparisons.commands.arguments import add_model
 from comparisons.metrics import rounded, thin
-from comparisons.page.forms import Form
-from comparisons.recordings import recording as recordings
 from comparisons.recordings.recording import LANE_NUMBERS, LaneRecording, Recording
 from comparisons.runs.frames import Answer, Frame, Header, LaneFrame
 from comparisons.runs.runner import Run
-from streaming import models
 from streaming.errors import RecordingError
 
-__all__ = ["Recorder", "add_command", "record", "spread"]
+__all__ = ["Recorder", "record", "spread"]
 
 _KEPT_MOMENTS = 256
 _KEPT_POINTS = 8192
 _KEPT_ANSWERS = 64
-_KEPT_FOR_THE_PAGE = {"moments": 120, "texts": 120, "text_tokens": 160}
 
 
 class Recorder:
@@ -207,21 +199,3 @@ def spread(count: int, most: int) -> list[int]:
     if most < 2:
         return [count - 1][:most]
     return [round(i * (count - 1) / (most - 1)) for i in range(most)]
-
-
-def add_command(commands: Any) -> None:
-    """`record MODEL`."""
-    what = "run the page's default comparison and save it as the recording that the page shows before Start"
-    parser = commands.add_parser("record", help=what, description=what)
-    add_model(parser)
-    parser.add_argument("--out", type=Path, default=Path("assets/recordings/first-paint.json"))
-    parser.add_argument("--seconds", type=float, default=45.0, help="how long to run (default: 45)")
-    parser.set_defaults(command=_record)
-
-
-def _record(arguments: argparse.Namespace) -> None:
-    settings = replace(Form().settings(), max_seconds=arguments.seconds)
-    recording = record(Run(models.load(arguments.model), settings), **_KEPT_FOR_THE_PAGE)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    recordings.save(recording, arguments.out)
-    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")

@@ -24,7 +24,7 @@ from comparisons.reports.markdown import markdown, number, table
 from streaming import models
 from streaming.errors import SettingsError
 
-__all__ = ["RESULTS", "add_command", "marathon", "pages", "rewrite", "with_sections"]
+__all__ = ["RESULTS", "marathon", "pages", "rewrite", "with_sections"]
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "assets" / "results"
@@ -145,10 +145,3 @@ def marathon(known: Mapping[str, Any]) -> str:
         f"{known['torch']}, killed and resumed: {known['resumes']} ×. {paper.MARATHON}"
     )
     return f"**A long stream**\n\n{table((head, rows))}\n\n{about}"
-
-
-def add_command(commands: Any) -> None:
-    """`report`."""
-    what = "write what was measured of the bundled models into the README and their cards"
-    parser = commands.add_parser("report", help=what, description=what)
-    parser.set_defaults(command=lambda _: rewrite())

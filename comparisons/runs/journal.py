@@ -16,7 +16,7 @@ from itertools import islice
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from comparisons.text.detokenise import Detokeniser
+from comparisons.metrics import RecentRate, SlidingPerplexity, finite_or_none, rounded
 from comparisons.runs.frames import (
     Answer,
     AnswerTail,
@@ -31,7 +31,7 @@ from comparisons.runs.frames import (
     TextTail,
     Told,
 )
-from comparisons.metrics import RecentRate, SlidingPerplexity, finite_or_none, rounded
+from comparisons.text.detokenise import Detokeniser
 from comparisons.text.prompts import Turn
 
 __all__ = ["TAIL_ANSWERS", "TAIL_POINTS", "TAIL_TOKENS", "Journal", "KvUse"]

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from comparisons.__main__ import main
+from comparisons.commands.compare import report
 from comparisons.recordings import recording as recordings
-from comparisons.recordings.compare import compare, report
+from comparisons.recordings.compare import compare
 from comparisons.recordings.recorder import record
 from comparisons.recordings.recording import LANE_NUMBERS, Recording
 from comparisons.runs.runner import Run, RunSettings

@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from comparisons.commands.compare import report
 from comparisons.commands.run import KEPT
 from comparisons.recordings import recording as recordings
-from comparisons.recordings.compare import compare, report
+from comparisons.recordings.compare import compare
 from comparisons.recordings.recording import LaneRecording, Recording
 from comparisons.runs.frames import Answer, Event, EventKind, Header, LaneFrame, Reason, RunState, Status
 from comparisons.runs.journal import TAIL_ANSWERS, TAIL_TOKENS

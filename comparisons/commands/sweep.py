@@ -1,4 +1,4 @@
-"""A grid of models, sinks and cache sizes, measured in parallel: in processes of this machine, or on a Ray cluster.
+"""`sweep`: a grid of models, sinks and cache sizes, measured in processes of this machine, or on a Ray cluster.
 
 Every cell that is finished is in the file at once. A cell that fails is told of and loses none of the others; a
 process that is killed is replaced, and its cell measured again.
@@ -24,13 +24,11 @@ from comparisons.experiments.sweep_file import Ledger
 from comparisons.machine import read_machine
 from streaming.errors import SettingsError, StreamError
 
-__all__ = ["add_command", "table"]
+__all__ = ["add_arguments", "table"]
 
 
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Offer the command."""
-    what = "perplexity and memory over models, sinks and cache sizes, in parallel"
-    parser = commands.add_parser("sweep", help=what, description=what)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`sweep`."""
     parser.add_argument("--models", type=_names, default=["sink", "vanilla"], help="default: sink,vanilla")
     parser.add_argument("--sinks", type=_counts, default=[0, 1, 2, 4, 8], help="default: 0,1,2,4,8")
     parser.add_argument("--cache", type=_counts, default=[64, 128, 256], help="sinks and recent tokens together")

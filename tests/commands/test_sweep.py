@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from comparisons.__main__ import main
+from comparisons.commands.sweep import table
 from comparisons.experiments.cells import Cell, Failure, Row, grid, outcome
 from comparisons.experiments.quality import in_context, read_stream
-from comparisons.experiments.sweep import table
 from comparisons.experiments.sweep_file import Ledger
 from comparisons.metrics import perplexity
 from streaming import models

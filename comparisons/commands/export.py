@@ -1,0 +1,31 @@
+"""`export FILE --html OUT`: a recorded run as one HTML file that replays in any browser, offline."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from comparisons.files import write_whole
+from comparisons.page.export import page
+from comparisons.page.words import ENGLISH, language, languages
+from comparisons.recordings import recording as recordings
+from streaming.errors import SettingsError
+
+__all__ = ["add_arguments"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`export FILE --html OUT`."""
+    parser.add_argument("file", type=Path, help="a recording, as the page's JSON button or `record` saves it")
+    parser.add_argument("--html", type=Path, required=True, metavar="OUT", help="where to write the page")
+    parser.add_argument("--language", choices=sorted(languages()), default=ENGLISH, help="(default: en)")
+    parser.set_defaults(command=_export)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    text = page(language(arguments.language), recordings.load(arguments.file))
+    try:
+        write_whole(arguments.html, text.encode())
+    except OSError as error:
+        raise SettingsError(f"{arguments.html} cannot be written ({error.strerror}): choose another place.") from None
+    print(f"{arguments.html}: {arguments.html.stat().st_size} bytes")

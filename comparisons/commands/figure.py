@@ -1,0 +1,11 @@
+"""`figure N`: one of the paper's figures, on any model."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from comparisons.commands import reproduce
+
+__all__ = ["add_arguments"]
+
+add_arguments = partial(reproduce.add_arguments, kind="figure")

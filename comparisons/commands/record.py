@@ -1,0 +1,35 @@
+"""`record MODEL`: the page's default comparison as a recording, which the page shows before Start."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from comparisons.commands.arguments import add_model
+from comparisons.page.forms import Form
+from comparisons.recordings import recording as recordings
+from comparisons.recordings.recorder import record
+from comparisons.runs.runner import Run
+from streaming import models
+
+__all__ = ["add_arguments"]
+
+KEPT = {"moments": 120, "texts": 120, "text_tokens": 160}
+"""What is kept of each lane, at most."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`record MODEL`."""
+    add_model(parser)
+    parser.add_argument("--out", type=Path, default=Path("assets/recordings/first-paint.json"))
+    parser.add_argument("--seconds", type=float, default=45.0, help="how long to run (default: 45)")
+    parser.set_defaults(command=_record)
+
+
+def _record(arguments: argparse.Namespace) -> None:
+    settings = replace(Form().settings(), max_seconds=arguments.seconds)
+    recording = record(Run(models.load(arguments.model), settings), **KEPT)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    recordings.save(recording, arguments.out)
+    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")

@@ -1,0 +1,56 @@
+"""The list of commands is quick, and says of each what its file does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from comparisons import __main__ as commands
+from comparisons.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = {"__init__", "arguments", "terminal", "reproduce"}
+"""What is no command by itself."""
+
+NO_TORCH = """
+import sys
+from comparisons.__main__ import main
+try:
+    main(["--help"])
+finally:
+    print(*(name for name in ("torch", "transformers", "gradio", "numpy") if name in sys.modules))
+"""
+
+
+def test_help_names_every_command_and_imports_none() -> None:
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", NO_TORCH], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert time.monotonic() - began < 3.0, "far above the tenth of a second that it takes"
+    assert all(f"    {name}" in done.stdout for name in COMMANDS)
+    assert done.stdout.splitlines()[-1] == "", "heavy packages that were imported"
+
+
+def test_every_command_has_a_file_and_every_file_a_command() -> None:
+    files = {path.stem for path in (ROOT / "comparisons" / "commands").glob("*.py")}
+    assert files - SHARED == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_how_it_is_called(name: str, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith(f"usage: python -m comparisons {name}")
+    assert commands.COMMANDS[name] in said
+
+
+def test_a_command_that_is_not_there_is_refused_with_those_that_are(capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["marathn"])
+    assert ended.value.code == 2
+    assert "'marathon'" in capsys.readouterr().err
