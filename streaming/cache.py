@@ -15,6 +15,7 @@ Shapes: B batch, H key/value heads, S sinks, D head dimension.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -51,6 +52,7 @@ class StreamLayer(CacheLayerMixin):
         self.rotates = rotates
         self.place: Rotation | None = None
         self._start = self._end = window.sinks
+        self._aside: tuple[Tensor, Tensor] | None = None
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Allocate for (B, H, n, D) keys and values of this dtype and device."""
@@ -143,11 +145,12 @@ class StreamLayer(CacheLayerMixin):
             return True
         if window.sinks + held + new > self.keys.shape[-2]:
             return False
-        self._keep_last(
-            self.keys[..., self._start : self._end, :].clone(),
-            self.values[..., self._start : self._end, :].clone(),
-        )
+        self._move_to_front()
         return True
+
+    def _move_to_front(self) -> None:
+        held = slice(self._start, self._end)
+        self._keep_last(self.keys[..., held, :].clone(), self.values[..., held, :].clone())
 
     def _grow(self, capacity: int) -> None:
         for name in ("keys", "values"):
@@ -162,10 +165,26 @@ class StreamLayer(CacheLayerMixin):
             held = self.keys[..., self._start : self._end, :]
             held.copy_(rotate(held, rotation))
 
+    def set_aside_sinks(self, window: SinkWindow) -> None:
+        """Go on without the sinks, under a window that has none; they are kept for `restore_sinks`."""
+        self._aside = self.sink_keys, self.sink_values
+        self.sink_keys, self.sink_values = self.sink_keys[..., :0, :], self.sink_values[..., :0, :]
+        self.window = window
+
+    def restore_sinks(self, window: SinkWindow) -> None:
+        """Take them back, under the window that they were read with."""
+        if self._aside is None:
+            return
+        (self.sink_keys, self.sink_values), self._aside = self._aside, None
+        self.window = window
+        if self._start < window.sinks:  # the recent ones have moved to the front of the buffer
+            self._move_to_front()
+
     def fork(self) -> StreamLayer:
         """An independent copy."""
         twin = StreamLayer(self.window, rotates=self.rotates)
         twin._start, twin._end, twin.place = self._start, self._end, self.place
+        twin._aside = self._aside  # never written to
         if self.is_initialized:
             twin.keys, twin.values = self.keys.clone(), self.values.clone()
             twin.sink_keys, twin.sink_values = self.sink_keys.clone(), self.sink_values.clone()
@@ -207,7 +226,8 @@ class StreamLayer(CacheLayerMixin):
         """Bytes of the tensors that hold them."""
         if not self.is_initialized:
             return 0
-        return sum(x.numel() * x.element_size() for x in (self.keys, self.values, self.sink_keys, self.sink_values))
+        tensors = (self.keys, self.values, *(self._aside or (self.sink_keys, self.sink_values)))
+        return sum(x.numel() * x.element_size() for x in tensors)
 
     def allocated_after(self, new: int) -> int:
         """Bytes of the tensors once so many more tokens were read."""
@@ -249,6 +269,7 @@ class StreamCache(Cache):
         self.rotaries = tuple(rotaries)
         self.tokens = 0
         self._base = 0
+        self._with_sinks: SinkWindow | None = None
         super().__init__(layers=[StreamLayer(window, rotates=rotary is not None) for rotary in rotaries])
 
     def begin(self, count: int, *, copies: bool = False, device: torch.device | None = None) -> range:
@@ -296,15 +317,47 @@ class StreamCache(Cache):
         """Stream indices of the tokens held (ascending)."""
         return self.window.held(self.tokens)
 
+    def set_aside_sinks(self) -> None:
+        """Go on without the sinks, as a sliding window of the recent tokens; `restore_sinks` gives them back.
+
+        Positions stay as they were: the recent tokens' mutual distances do not depend on the sinks.
+
+        Raises:
+            StreamError: the window has no sinks, or is not full yet.
+        """
+        window = self.window
+        if self._with_sinks is not None:
+            return
+        if not window.sinks or window.budget is None or self.tokens < window.budget:
+            raise StreamError("The sinks can be set aside once a cache with sinks is full: read on until then.")
+        self._with_sinks = window
+        self.window = replace(window, sinks=0, positions="cache")
+        for layer in self.layers:
+            layer.set_aside_sinks(self.window)
+
+    def restore_sinks(self) -> None:
+        """Give the sinks that were set aside back; harmless where there are none."""
+        if self._with_sinks is None:
+            return
+        self.window, self._with_sinks = self._with_sinks, None
+        for layer in self.layers:
+            layer.restore_sinks(self.window)
+
     def fork(self) -> StreamCache:
         """An independent copy: what is read into one leaves no trace in the other."""
         twin = StreamCache(self.window, self.rotaries)
         twin.layers = [layer.fork() for layer in self.layers]
-        twin.tokens, twin._base = self.tokens, self._base
+        twin.tokens, twin._base, twin._with_sinks = self.tokens, self._base, self._with_sinks
         return twin
 
     def state(self) -> State:
-        """All that the cache knows: tensors on their devices, and whole numbers."""
+        """All that the cache knows: tensors on their devices, and whole numbers.
+
+        Raises:
+            StreamError: the sinks are set aside.
+        """
+        if self._with_sinks is not None:
+            raise StreamError("The sinks are set aside: restore them before the stream is saved.")
         state: State = {"tokens": self.tokens, "base": self._base}
         for index, layer in enumerate(self.layers):
             state |= {f"layers.{index}.{name}": x for name, x in layer.state().items()}

@@ -149,6 +149,17 @@ class Stream:
             self._logits = logits.to(self.loaded.model.device, copy=True)
         self._tokens = tokens
 
+    def set_aside_sinks(self) -> None:
+        """Go on without the sinks, whose keys and values are kept (a few kB): a sliding window of the recent tokens.
+
+        Raises:
+            StreamError: this policy keeps no sinks, or its cache is not full yet.
+        """
+        raise StreamError(f"The policy {self.policy.label!r} keeps no sinks.")
+
+    def restore_sinks(self) -> None:
+        """Give back what `set_aside_sinks` took away; harmless where nothing was."""
+
     def close(self) -> None:
         """Free the cache. Again is harmless; every other verb then raises StreamError."""
         self._ended = self._ended or "The stream is closed: open a new one."
@@ -163,6 +174,11 @@ class Stream:
     def nbytes(self) -> int:
         """Bytes of the keys and values of the tokens held."""
         raise NotImplementedError
+
+    @property
+    def peak_nbytes(self) -> int:
+        """Bytes of the keys and values that the latest token was read with: `nbytes`, where they are kept."""
+        return self.nbytes
 
     @property
     def allocated_nbytes(self) -> int:
@@ -260,6 +276,15 @@ class _CachedStream(Stream):
         self._cache.restore(state, self.loaded.model.device)
         return self._cache.tokens
 
+    def set_aside_sinks(self) -> None:
+        self._require_open()
+        self._cache.set_aside_sinks()
+
+    @torch.inference_mode()
+    def restore_sinks(self) -> None:
+        self._require_open()
+        self._cache.restore_sinks()
+
     def held(self) -> list[int]:
         self._require_open()
         return self._cache.held()
@@ -286,6 +311,7 @@ class _RecomputeStream(Stream):
     def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
         super().__init__(loaded, policy, chunk)
         self._latest: deque[int] = deque(maxlen=policy.budget + 1)
+        self._peak_nbytes = 0
 
     def _advance(self, ids: Tensor, share: SinkShare | None) -> Tensor:
         self._latest.extend(ids.tolist())
@@ -294,13 +320,15 @@ class _RecomputeStream(Stream):
         if self._tokens + len(ids) > len(window) and start is not None:
             window[0] = start
         everything = new_cache(self.loaded.model, SinkWindow(sinks=0, recent=None))
-        return read_into(self.loaded.model, everything, ids.new_tensor(window)[None])
+        logits = read_into(self.loaded.model, everything, ids.new_tensor(window)[None])
+        self._peak_nbytes = everything.nbytes
+        return logits
 
     def _longest(self) -> int:
         return 1
 
     def _copy_state(self, twin: Stream) -> None:
-        twin._latest = self._latest.copy()
+        twin._latest, twin._peak_nbytes = self._latest.copy(), self._peak_nbytes
 
     def _drop_state(self) -> None:
         self._latest.clear()
@@ -322,6 +350,10 @@ class _RecomputeStream(Stream):
     @property
     def nbytes(self) -> int:
         return 0
+
+    @property
+    def peak_nbytes(self) -> int:
+        return self._peak_nbytes
 
     @property
     def allocated_nbytes(self) -> int:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from streaming.errors import SettingsError, StreamError
 from streaming.policy import Policy
 from streaming.stream import open_stream
-from tests.support import tiny
+from tests.support import oracle, tiny
 
 KINDS = ("dense", "window", "recompute", "sinks")
 
@@ -174,3 +174,53 @@ def test_a_stream_that_has_read_something_is_not_overwritten() -> None:
     stream.read(tiny.ids(5))
     with pytest.raises(StreamError, match="new stream"):
         stream.restore(stream.state())
+
+
+def test_text_positions_belong_to_sinks_alone() -> None:
+    with pytest.raises(SettingsError, match="sinks"):
+        Policy(kind="window", positions="text")
+
+
+@pytest.mark.parametrize("name", ["llama-grouped", "gpt_neox", "falcon", "falcon-alibi", "mpt", "gemma2"])
+@pytest.mark.parametrize("chunk", [1, 7, 64])
+def test_sinks_can_be_set_aside_and_given_back(name: str, chunk: int) -> None:
+    loaded, ids = tiny.load(name), tiny.ids(90)
+    truth = oracle.nll(name, loaded.model, ids, sinks=3, recent=9, without=range(31, 60))
+    stream = open_stream(loaded, Policy.parse("sinks:3+9"), chunk=chunk)
+    nats, held = [stream.read(ids[:31])], stream.nbytes
+    stream.set_aside_sinks()
+    stream.set_aside_sinks()
+    assert stream.held() == list(range(22, 31))
+    assert stream.nbytes == held * 9 // 12
+    fork = stream.fork()
+    nats.append(stream.read(ids[31:60]))
+    fork.restore_sinks()
+    assert fork.held() == [0, 1, 2, *range(22, 31)]
+    stream.restore_sinks()
+    stream.restore_sinks()
+    assert stream.nbytes == held
+    nats.append(stream.read(ids[60:]))
+    assert torch.cat(nats).double().numpy() == pytest.approx(truth.numpy(), abs=1e-3, nan_ok=True)
+
+
+def test_sinks_cannot_be_set_aside_where_there_are_none_or_before_the_cache_is_full() -> None:
+    for policy in ("dense", "window:12", "recompute:12", "sinks:3+9"):
+        stream = open_stream(tiny.load("llama"), Policy.parse(policy))
+        stream.read(tiny.ids(11))
+        with pytest.raises(StreamError, match="sinks"):
+            stream.set_aside_sinks()
+        stream.restore_sinks()
+        assert stream.read(tiny.ids(30)).shape == (30,)
+    stream.set_aside_sinks()
+    with pytest.raises(StreamError, match="restore"):
+        stream.state()
+
+
+def test_a_recomputed_token_tells_what_it_was_read_with() -> None:
+    loaded = tiny.load("llama")
+    stream, dense = open_stream(loaded, Policy.parse("recompute:12")), open_stream(loaded, Policy.parse("dense"))
+    assert stream.peak_nbytes == 0
+    stream.read(tiny.ids(40))
+    dense.read(tiny.ids(13))
+    assert (stream.nbytes, stream.peak_nbytes) == (0, dense.nbytes)
+    assert dense.peak_nbytes == dense.nbytes

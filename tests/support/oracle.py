@@ -114,11 +114,22 @@ def twin(name: str, prepared: PreTrainedModel, attention: str = "oracle") -> Pre
 
 @torch.no_grad()
 def nll(
-    name: str, prepared: PreTrainedModel, ids: Tensor, *, sinks: int, recent: int | None, text: bool = False
+    name: str,
+    prepared: PreTrainedModel,
+    ids: Tensor,
+    *,
+    sinks: int,
+    recent: int | None,
+    text: bool = False,
+    without: range = range(0),
 ) -> Tensor:
-    """Nats per token of (n,) ids, NaN for the first, in float64. Text positions are for rotary models only."""
+    """Nats per token of (n,) ids, NaN for the first, in float64. Text positions are for rotary models only.
+
+    The tokens of `without` are read without the sinks.
+    """
     out, before = [float("nan")], None
-    for (_, read), token in zip(_read(twin(name, prepared), ids, sinks, recent, text), ids, strict=True):
+    reading = _read(twin(name, prepared), ids, sinks, recent, text, without)
+    for (_, read), token in zip(reading, ids, strict=True):
         if before is not None:
             out.append(float(F.cross_entropy(before, token[None])))
         before = read.logits[0].double()
@@ -153,13 +164,19 @@ def _with_alibi_once(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def _read(
-    model: PreTrainedModel, ids: Tensor, sinks: int, recent: int | None, text: bool = False, **more: bool
+    model: PreTrainedModel,
+    ids: Tensor,
+    sinks: int,
+    recent: int | None,
+    text: bool = False,
+    without: range = range(0),
+    **more: bool,
 ) -> Iterator[tuple[list[int], ModelOutput]]:
     """Token by token: the tokens that each attends to, and what the model says."""
     layers = [OracleLayer(f) for f in frequencies(model)]
     cache = Cache(layers=layers)
     for t, token in enumerate(ids.tolist()):
-        kept = [i for i in range(t + 1) if recent is None or i < sinks or i >= t - recent]
+        kept = [i for i in range(t + 1) if recent is None or (i < sinks and t not in without) or i >= t - recent]
         positions = kept if text else list(range(len(kept)))
         query_id = len(kept) - 1
         for layer in layers:
