@@ -24,7 +24,7 @@ from comparisons.page.gradio_internals import gr
 from comparisons.page.library import KeptRun, library
 from comparisons.page.static import StaticFile, plotly_file
 from comparisons.page.words import ENGLISH, Words
-from comparisons.recordings import recording as recordings
+from comparisons.recordings.player import overview
 from comparisons.runs.memory import KvMemory
 from comparisons.server.backpressure import while_read
 from comparisons.server.config import Config, read_config
@@ -216,7 +216,7 @@ def first_paint(runs: Sequence[KeptRun]) -> str | None:
     """The payload of the run that the page shows before Start, if it is among these."""
     for run in runs:
         if run.name == FIRST_PAINT:
-            return panels.payload(recordings.overview(run.recording))
+            return panels.payload(overview(run.recording))
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from comparisons.commands.terminal import columns, printable
 from comparisons.metrics import BYTES_PER_MB
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
 from comparisons.recordings.compare import Comparison, Pair, compare
 from comparisons.recordings.recorder import spread
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    comparison = compare(recordings.load(arguments.a), recordings.load(arguments.b))
+    comparison = compare(files.load(arguments.a), files.load(arguments.b))
     print(json.dumps(asdict(comparison)) if arguments.json else report(comparison, arguments.a, arguments.b))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from comparisons.files import write_whole
 from comparisons.page.export import page
 from comparisons.page.words import ENGLISH, language, languages
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
 from streaming.errors import SettingsError
 
 __all__ = ["add_arguments"]
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    text = page(language(arguments.language), recordings.load(arguments.file))
+    text = page(language(arguments.language), files.load(arguments.file))
     try:
         write_whole(arguments.html, text.encode())
     except OSError as error:

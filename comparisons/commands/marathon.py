@@ -20,7 +20,7 @@ from comparisons.experiments.marathon import Marathon, MarathonSettings
 from comparisons.experiments.marathon_report import figures, recording, stretch_rows, table
 from comparisons.files import write_whole
 from comparisons.machine import read_machine
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
 from streaming import models
 from streaming.errors import SettingsError, StreamError
 from streaming.models import LoadedModel
@@ -150,7 +150,7 @@ def _tell(marathon: Marathon, arguments: argparse.Namespace) -> None:
     try:
         for place in places:
             place.parent.mkdir(parents=True, exist_ok=True)
-            recordings.save(kept, place)
+            files.save(kept, place)
         _write(arguments.out / "marathon.json", {**known, "stretches": stretch_rows(marathon)})
         if arguments.json:
             _write(arguments.json, known)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from comparisons.commands.arguments import add_model
 from comparisons.page.forms import Form
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
 from comparisons.recordings.recorder import record
 from comparisons.runs.runner import Run
 from streaming import models
@@ -31,5 +31,5 @@ def _record(arguments: argparse.Namespace) -> None:
     settings = replace(Form().settings(), max_seconds=arguments.seconds)
     recording = record(Run(models.load(arguments.model), settings), **KEPT)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    recordings.save(recording, arguments.out)
+    files.save(recording, arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")

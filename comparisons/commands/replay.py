@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from comparisons.commands.terminal import LiveLines, printable
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files, player
 from comparisons.runs.frames import Header
 
 __all__ = ["add_arguments", "replay"]
@@ -21,8 +21,8 @@ def replay(path: Path, speed: float, out: TextIO) -> None:
         RecordingError: the file is no recording that can be read.
         SettingsError: the speed is not above 0.
     """
-    recording = recordings.load(path)
-    frames = recordings.replay(recording, speed)
+    recording = files.load(path)
+    frames = player.play(recording, speed)
     out.write(f"{_about(recording.header)}\n")
     lines = LiveLines(out)
     try:

@@ -24,9 +24,10 @@ from comparisons.commands.terminal import REASONS, LiveLines, columns
 from comparisons.limits import Range, limits
 from comparisons.metrics import BYTES_PER_MB, rounded, tokens_per_second
 from comparisons.page.forms import Form
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
+from comparisons.recordings.format import Recording
+from comparisons.recordings.player import overview
 from comparisons.recordings.recorder import record
-from comparisons.recordings.recording import Recording, overview
 from comparisons.runs.frames import Frame, LaneFrame
 from comparisons.runs.runner import Run, RunSettings
 from comparisons.text.feeds import Source, SourceFeed
@@ -191,7 +192,7 @@ def _file_name(model: str) -> str:
 
 def _save(recording: Recording, out: Path) -> None:
     try:
-        recordings.save(recording, out)
+        files.save(recording, out)
     except OSError as error:
         raise SettingsError(f"{out} could not be written ({error.strerror}): make room, and run again.") from None
     print(f"recording: {out}", file=sys.stderr)

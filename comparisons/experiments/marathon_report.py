@@ -20,8 +20,8 @@ from comparisons.metrics import (
     thin,
     tokens_per_second,
 )
+from comparisons.recordings.format import LaneRecording, Recording
 from comparisons.recordings.recorder import spread
-from comparisons.recordings.recording import LaneRecording, Recording
 from comparisons.runs.frames import CurvePoint, Event, Header
 from comparisons.text.detokenise import Detokeniser
 

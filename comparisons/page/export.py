@@ -13,8 +13,8 @@ from string import Template
 from comparisons.page.scripts import asset, harmless, script
 from comparisons.page.static import StaticFile, plotly_source
 from comparisons.page.words import Words
-from comparisons.recordings import recording as recordings
-from comparisons.recordings.recording import Recording
+from comparisons.recordings import files
+from comparisons.recordings.format import Recording
 
 __all__ = ["PLACE", "page", "shell", "shell_file"]
 
@@ -29,7 +29,7 @@ def page(words: Words, recording: Recording) -> str:
         words: the language of the page.
         recording: the run.
     """
-    data = harmless(recordings.dumps(recording))
+    data = harmless(files.dumps(recording))
     return _filled(words, recording=data, plotly=plotly_source().replace("</script", "<\\/script"))
 
 

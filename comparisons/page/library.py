@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comparisons.page.static import StaticFile
-from comparisons.recordings import recording as recordings
-from comparisons.recordings.recording import Recording
+from comparisons.recordings import files
+from comparisons.recordings.format import Recording
 
 __all__ = ["KeptRun", "library"]
 
@@ -48,10 +48,10 @@ def library(folder: Path) -> tuple[KeptRun, ...]:
     return tuple(
         KeptRun(name=path.stem, recording=recording, file=_file(path, recording))
         for path in sorted(folder.glob("*.json"))
-        for recording in [recordings.load(path)]
+        for recording in [files.load(path)]
     )
 
 
 def _file(path: Path, recording: Recording) -> StaticFile:
     """As it is written today: browsers know no older form."""
-    return StaticFile(path, "application/json", recordings.dumps(recording).encode())
+    return StaticFile(path, "application/json", files.dumps(recording).encode())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comparisons.metrics import rounded, tokens_per_second
-from comparisons.recordings.recording import LANE_NUMBERS, LaneRecording, Recording
+from comparisons.recordings.format import LANE_NUMBERS, LaneRecording, Recording
 from comparisons.runs.frames import Header
 
 __all__ = ["Comparison", "Measured", "Pair", "compare"]

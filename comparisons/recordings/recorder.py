@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from comparisons.metrics import rounded, thin
-from comparisons.recordings.recording import LANE_NUMBERS, LaneRecording, Recording
+from comparisons.recordings.format import LANE_NUMBERS, LaneRecording, Recording
 from comparisons.runs.frames import Answer, Frame, Header, LaneFrame
 from comparisons.runs.runner import Run
 from streaming.errors import RecordingError

@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, Page, expect
 from app import FIRST_PAINT, RECORDINGS
 from comparisons.page import export, panels
 from comparisons.page.words import language
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files, player
+from comparisons.recordings.format import LaneRecording, Recording
 from comparisons.recordings.recorder import Recorder
-from comparisons.recordings.recording import LaneRecording, Recording
 from comparisons.runs.frames import Frame
 from tests.browser.conftest import PATIENCE, Visit
 from tests.browser.test_page import START, TOPS
@@ -32,7 +32,7 @@ AT = """([recording, moments]) => {
 
 
 def as_json(recording: Recording) -> dict:
-    return json.loads(recordings.dumps(recording))
+    return json.loads(files.dumps(recording))
 
 
 def playable() -> Recording:
@@ -92,7 +92,7 @@ def times(chance: random.Random, count: int) -> list[float]:
 
 
 MADE = {
-    "first paint": lambda: recordings.load(RECORDINGS / f"{FIRST_PAINT}.json"),
+    "first paint": lambda: files.load(RECORDINGS / f"{FIRST_PAINT}.json"),
     "tiny": recorded,
     "tiny, with its text": playable,
     **{f"scrambled {seed}": partial(scrambled, seed) for seed in range(4)},
@@ -131,7 +131,7 @@ def shorter(frame: dict) -> dict:
 @pytest.mark.parametrize("made", MADE)
 def test_the_browser_plays_a_recording_as_python_does(scripts, made):
     recording = MADE[made]()
-    frames = list(recordings.replay(recording, math.inf))
+    frames = list(player.play(recording, math.inf))
     places = sorted({*range(0, len(frames), max(1, len(frames) // 12)), len(frames) - 1})
     moments = [frames[place]["seconds"] for place in places]
     shown = scripts.evaluate(AT, [as_json(recording), moments])
@@ -174,7 +174,7 @@ def test_a_live_run_saved_in_the_browser_is_a_recording(scripts, tmp_path, lost)
     frames = [frame for place, frame in enumerate(live_frames()) if place not in lost]
     text = scripts.evaluate(f"told => recordingText(({HISTORY})(told))", json.loads(json.dumps(frames)))
     (tmp_path / "run.json").write_text(text, "utf-8")
-    back = recordings.load(tmp_path / "run.json")
+    back = files.load(tmp_path / "run.json")
     last = live_frames()[-1]
     assert back.header == json.loads(json.dumps(live_frames()[0]["header"]))
     assert [lane.moments[-1][0] for lane in back.lanes] == [lane["tokens"] for lane in last["lanes"]]
@@ -182,7 +182,7 @@ def test_a_live_run_saved_in_the_browser_is_a_recording(scripts, tmp_path, lost)
         assert [list(point) for point in lane.curve] == whole_curve(live_frames(), place)
         assert lane.answers and all(answer["done"] for answer in lane.answers)
         assert lane.events == last["lanes"][place]["events"]
-    assert list(recordings.replay(back, math.inf))[-1]["state"] == "finished"
+    assert list(player.play(back, math.inf))[-1]["state"] == "finished"
 
 
 def test_what_the_browser_keeps_of_a_long_run_is_bounded(scripts, tmp_path):
@@ -206,10 +206,10 @@ def test_what_the_browser_keeps_of_a_long_run_is_bounded(scripts, tmp_path):
     )
     assert 384 <= moments <= 768 and texts <= 768 and pieces <= 768 * 96
     (tmp_path / "run.json").write_text(text, "utf-8")
-    back = recordings.load(tmp_path / "run.json")
+    back = files.load(tmp_path / "run.json")
     assert back.moments[0][0] == frames[0]["seconds"]
     assert back.moments[-1][0] == pytest.approx(frames[-1]["seconds"] + 2999 / 5)
-    shown = recordings.overview(back)["lanes"][0]["text"]
+    shown = player.overview(back)["lanes"][0]["text"]
     assert shown["pieces"][-1][0] == f" {10_000 + 40 * 2999 + 159}"
 
 
@@ -265,7 +265,7 @@ def test_a_live_run_goes_on_while_the_visitor_looks_back_and_can_be_taken_along(
     page.click("[data-do='stop']")
     expect(page.locator(".sl-badge")).to_have_text("Finished")
 
-    recording = recordings.load(saved(page, "json", tmp_path))
+    recording = files.load(saved(page, "json", tmp_path))
     assert recording.header["settings"]["tokens_per_second"] == 100
     assert recording.header["versions"].keys() == {"torch", "transformers", "python"}
     assert [lane.moments[-1][0] for lane in recording.lanes] == tokens(page)
@@ -305,7 +305,7 @@ LIBRARY = "http://127.0.0.1:9/"
 
 
 def test_another_recording_has_a_chip_that_plays_it_from_its_beginning(visit):
-    page, content = visit.page, recordings.dumps(recorded())
+    page, content = visit.page, files.dumps(recorded())
     page.route(f"{LIBRARY}*", lambda route: route.fulfill(body=content, headers={"Access-Control-Allow-Origin": "*"}))
     about = {"model": "tiny", "kinds": ["sinks"], "tokens": 2400, "recorded_at": recorded().header["recorded_at"]}
     offers = {"recordings": [{"name": "long", "url": f"{LIBRARY}long.json", **about}], "painted": "first"}
@@ -393,7 +393,7 @@ def test_an_exported_page_plays_and_scrubs_from_disk_and_asks_for_nothing(browse
         assert longest(page) == max(tokens(page))
         with page.expect_download() as download:
             page.locator("[data-save='json']").click()
-        assert recordings.load(download.value.path()).header["model"] == MARKUP
+        assert files.load(download.value.path()).header["model"] == MARKUP
 
 
 def test_an_exported_page_fits_a_phone(browser, tmp_path):

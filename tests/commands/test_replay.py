@@ -5,7 +5,7 @@ import pytest
 from app import FIRST_PAINT, RECORDINGS
 from comparisons.__main__ import main
 from comparisons.commands.terminal import lane_line
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files, player
 
 FILE = RECORDINGS / f"{FIRST_PAINT}.json"
 
@@ -13,7 +13,7 @@ FILE = RECORDINGS / f"{FIRST_PAINT}.json"
 def test_a_recording_plays_in_the_terminal_to_its_last_moment(capsys):
     assert main(["replay", str(FILE), "--speed", "inf"]) == 0
     about, *lines = capsys.readouterr().out.splitlines()
-    end = recordings.overview(recordings.load(FILE))
+    end = player.overview(files.load(FILE))
     assert about.startswith("Recorded run of ") and f'model "{end["header"]["model"]}"' in about
     assert lines[-2:] == [lane_line(lane) for lane in end["lanes"]]
 

@@ -15,7 +15,7 @@ import pytest
 
 from comparisons.__main__ import main
 from comparisons.metrics import perplexity
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
 from comparisons.text import sources
 from comparisons.text.feeds import TextFeed
 from streaming import models
@@ -49,7 +49,7 @@ def test_a_text_is_read_to_its_end_under_every_policy_and_measured_right(model, 
     out = capsys.readouterr().out
     told = json.loads(out)
     assert out.count("\n") == 1 and told["recording"] == "deep/run.json"
-    recording = recordings.load("deep/run.json")
+    recording = files.load("deep/run.json")
     assert recording.header["source"].startswith(f"own.txt, {len(TEXT)} bytes, ")
     assert recording.header["settings"]["dtype"] == "float32"
     read = models.load(model)
@@ -67,7 +67,7 @@ def test_prompts_are_read_by_default_within_every_limit_that_is_set(model, capsy
     assert main(["run", model, "--policies", "dense, sinks:4+28", *more]) == 0
     (made,) = Path("runs").glob("tiny-*.json")
     assert re.fullmatch(r"tiny-\d{8}-\d{6}\.json", made.name)
-    recording = recordings.load(made)
+    recording = files.load(made)
     settings = recording.header["settings"]
     assert (recording.header["source"], recording.header["seed"], settings["chunk"]) == ("prompts", 7, 50)
     assert not any(lane.answers for lane in recording.lanes)
@@ -142,7 +142,7 @@ def test_a_lane_that_fails_is_told_and_what_it_read_is_kept(model, monkeypatch, 
     Path("late.txt").write_bytes(b"a quiet lantern " * 400 + b"\xff")
     assert main(["run", model, "--text", "late.txt", "--policies", "dense", "--out", "run.json"]) == 1
     assert "byte 6,400 " in capsys.readouterr().out
-    lane = recordings.load("run.json").lanes[0]
+    lane = files.load("run.json").lanes[0]
     assert lane.moments[-1][1] == "failed"
     assert lane.moments[-1][0] > 500
 
@@ -181,7 +181,7 @@ def test_what_comes_slowly_through_a_pipe_is_read_by_every_lane_as_it_comes(mode
     assert (
         main(["run", model, "--text", "slow", "--policies", "dense,sinks:4+28,recompute:32", "--out", "run.json"]) == 0
     )
-    recording = recordings.load("run.json")
+    recording = files.load("run.json")
     assert recording.header["source"] == "slow"
     read = [sum(len(tokenizer().encode(line, add_special_tokens=False)) for line in words) + 1] * 3
     assert [lane.moments[-1][0] for lane in recording.lanes] == pytest.approx(read, abs=12)
@@ -209,7 +209,7 @@ def test_ctrl_c_ends_a_run_that_waits_for_its_standard_input_and_keeps_what_was_
     out, error = process.communicate(timeout=240)
     os.close(writing)
     assert process.returncode == 130, error
-    recording = recordings.load("run.json")
+    recording = files.load("run.json")
     assert recording.moments[-1][1] == "finished"
     assert recording.header["source"] == "standard input"
     assert json.loads(out)["lanes"][0]["reason"] == "user"

@@ -22,7 +22,7 @@ from comparisons.experiments.marathon import Marathon, MarathonSettings, Tape
 from comparisons.experiments.marathon_report import figures, recording, stretch_rows, table
 from comparisons.experiments.quality import read_stream
 from comparisons.metrics import perplexity
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files, player
 from comparisons.text.feeds import PromptFeed
 from streaming.errors import RecordingError, SettingsError, StreamError
 from streaming.policy import Policy
@@ -162,15 +162,15 @@ def test_a_model_that_gives_no_numbers_ends_the_run_in_words() -> None:
 
 
 def test_the_recording_plays(whole: Marathon, tmp_path: Path) -> None:
-    recordings.save(recording(whole), tmp_path / "run.json")
-    back = recordings.load(tmp_path / "run.json")
-    frames = list(islice(recordings.replay(back, math.inf), 1000))
+    files.save(recording(whole), tmp_path / "run.json")
+    back = files.load(tmp_path / "run.json")
+    frames = list(islice(player.play(back, math.inf), 1000))
     first, last = frames[0]["lanes"][0], frames[-1]["lanes"][0]
     assert (first["tokens"], first["status"]) == (0, "reading")
     assert (last["tokens"], last["status"], last["reason"]) == (1500, "stopped", "tokens")
     assert frames[-1]["state"] == "finished"
     assert last["cache_tokens"] == 32
-    curve = recordings.overview(back)["lanes"][0]["curve"]["points"]
+    curve = player.overview(back)["lanes"][0]["curve"]["points"]
     assert [point[0] for point in curve] == [400, 800, 1200, 1500]
     assert [event["kind"] for event in last["events"]] == ["first-eviction", "training-length", "stopped"]
     text = "".join(piece for piece, _ in last["text"]["pieces"])
@@ -189,11 +189,11 @@ def test_the_recording_of_four_million_tokens_is_small(whole: Marathon, tmp_path
             for i in range(1, 401)
         ]
         tally.texts = [replace(texts[-1], end=10_000 * i, seconds=1.234567 * i) for i in range(1, 401, 17)]
-        recordings.save(recording(whole), tmp_path / "run.json")
+        files.save(recording(whole), tmp_path / "run.json")
     finally:
         tally.stretches, tally.texts = stretches, texts
     assert 50_000 < (tmp_path / "run.json").stat().st_size <= 200_000
-    assert len(recordings.load(tmp_path / "run.json").lanes[0].curve) == 400
+    assert len(files.load(tmp_path / "run.json").lanes[0].curve) == 400
 
 
 def test_figures_and_table_tell_the_same(whole: Marathon) -> None:
@@ -225,7 +225,7 @@ def test_killed_at_any_moment_it_goes_on_without_losing_or_repeating_a_token(tmp
     one, other = (json.loads((out / "marathon.json").read_text()) for out in (cut, whole))
     assert (one["resumes"], other["resumes"]) == (6, 0)
     assert measured(one["stretches"]) == measured(other["stretches"]), f"seed {seed}"
-    assert recordings.load(cut / "recording.json").lanes[0].label == "sinks:4+60"
+    assert files.load(cut / "recording.json").lanes[0].label == "sinks:4+60"
     assert {*(p.name for p in cut.iterdir())} == {"checkpoint.safetensors", "marathon.json", "recording.json"}
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {name: other[name] for name in told} == told
@@ -240,7 +240,7 @@ def test_a_run_that_is_done_is_told_again_and_its_recording_goes_where_it_is_wan
         assert main(command(tmp_path / "run", *small)) == 0
         lines.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
     assert lines[1] == {**lines[0], "resumes": 1} == json.loads(figures.read_text())
-    assert recordings.load(tmp_path / "page" / "marathon.json") == recordings.load(tmp_path / "run" / "recording.json")
+    assert files.load(tmp_path / "page" / "marathon.json") == files.load(tmp_path / "run" / "recording.json")
 
 
 def test_a_folder_with_a_marathon_in_it_is_not_overwritten(tmp_path: Path, capsys) -> None:

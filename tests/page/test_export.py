@@ -12,7 +12,7 @@ from comparisons.__main__ import main
 from comparisons.page import export
 from comparisons.page.static import plotly_source
 from comparisons.page.words import language, languages
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
 
 FILE = RECORDINGS / f"{FIRST_PAINT}.json"
 MARKUP = "</script><script>alert(1)</script><!--<script>"
@@ -43,17 +43,17 @@ class Scripts(html.parser.HTMLParser):
 
 
 def test_a_page_holds_the_recording_and_plotly_and_fetches_nothing():
-    scripts = Scripts(export.page(language("en"), recordings.load(FILE)))
+    scripts = Scripts(export.page(language("en"), files.load(FILE)))
     (attributes, run), (_, panel), (_, plotly) = scripts.found
     assert attributes == {"id": "recording", "type": "application/json"}
-    assert json.loads(run) == json.loads(recordings.dumps(recordings.load(FILE)))
+    assert json.loads(run) == json.loads(files.dumps(files.load(FILE)))
     assert "mount(" in panel
     assert plotly == plotly_source()
     assert all(source.startswith("data:") for source in scripts.sources)
 
 
 def test_markup_in_a_recording_stays_text_in_its_page():
-    recording = recordings.load(FILE)
+    recording = files.load(FILE)
     marked = replace(recording, header={**recording.header, "model": MARKUP})
     scripts = Scripts(export.page(language("en"), marked))
     assert len(scripts.found) == 3
@@ -62,9 +62,9 @@ def test_markup_in_a_recording_stays_text_in_its_page():
 
 @pytest.mark.parametrize("code", languages())
 def test_a_shell_has_two_places_and_becomes_the_page_when_they_are_filled(code):
-    words, recording = language(code), recordings.load(FILE)
+    words, recording = language(code), files.load(FILE)
     before, between, after = export.shell(words).split(export.PLACE)
-    data = recordings.dumps(recording).replace("<", "\\u003c")
+    data = files.dumps(recording).replace("<", "\\u003c")
     assert before + data + between + plotly_source() + after == export.page(words, recording)
     assert f'<html lang="{code}">' in before
 

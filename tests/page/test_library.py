@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from comparisons.page.library import library
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
 from streaming.errors import RecordingError
 from tests.support.recorded import recorded
 
 
 def test_a_library_is_every_recording_of_a_folder_by_name_with_what_its_title_says(tmp_path):
     for name in ("marathon", "first-paint"):
-        recordings.save(recorded(), tmp_path / f"{name}.json")
+        files.save(recorded(), tmp_path / f"{name}.json")
     first, second = library(tmp_path)
     assert (first.name, second.name) == ("first-paint", "marathon")
     assert first.about() == {

@@ -8,10 +8,10 @@ import pytest
 
 from comparisons.__main__ import main
 from comparisons.commands.compare import report
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files
 from comparisons.recordings.compare import compare
+from comparisons.recordings.format import LANE_NUMBERS, Recording
 from comparisons.recordings.recorder import record
-from comparisons.recordings.recording import LANE_NUMBERS, Recording
 from comparisons.runs.runner import Run, RunSettings
 from streaming.policy import Policy
 from tests.support.recorded import recorded
@@ -86,11 +86,11 @@ def test_points_are_compared_only_where_both_have_one():
 
 
 def test_the_command_prints_tables_or_one_line_of_json(tmp_path, capsys):
-    recordings.save(recorded(), tmp_path / "a.json")
+    files.save(recorded(), tmp_path / "a.json")
     changed = copy.deepcopy(recorded())
     for moment in changed.lanes[0].moments:
         moment[LANE_NUMBERS.index("perplexity_total")] = None
-    recordings.save(changed, tmp_path / "b.json")
+    files.save(changed, tmp_path / "b.json")
     paths = [str(tmp_path / name) for name in ("a.json", "b.json")]
     assert main(["compare", *paths]) == 0
     out = capsys.readouterr().out

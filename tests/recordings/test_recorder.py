@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files, player
 from comparisons.recordings.recorder import Recorder
 from comparisons.runs.frames import Frame
 from streaming.errors import RecordingError
@@ -13,9 +13,9 @@ from tests.support.recorded import live_frames, recorded, whole_curve
 
 
 def test_a_recording_is_small_and_thinned(tmp_path):
-    recordings.save(recorded(), tmp_path / "run.json")
+    files.save(recorded(), tmp_path / "run.json")
     assert (tmp_path / "run.json").stat().st_size <= 40_000
-    assert len(json.dumps(recordings.overview(recorded()), separators=(",", ":"))) <= 40_000
+    assert len(json.dumps(player.overview(recorded()), separators=(",", ":"))) <= 40_000
     lane = recorded().lanes[0]
     assert len(recorded().moments) == len(lane.moments) <= 48
     assert len(lane.curve) <= 160
@@ -59,7 +59,7 @@ def test_a_recorder_does_not_grow_with_the_run():
     assert len(full.moments) <= 512
     assert max(len(lane.curve) for lane in full.lanes) <= 2 * 8192
     assert max(len(lane.answers) for lane in full.lanes) <= 64
-    assert len(recordings.dumps(full)) < 2 * len(recordings.dumps(half))
+    assert len(files.dumps(full)) < 2 * len(files.dumps(half))
     assert (full.moments[0][0], full.moments[-1][0]) == (live_frames()[0]["seconds"], pytest.approx(1299, abs=60))
     assert {turn["turn"] for turn in full.lanes[0].answers} == {turn["turn"] for turn in full.lanes[1].answers}
     recorder.recording()
@@ -77,7 +77,7 @@ def test_a_replay_of_a_recording_with_all_its_texts_tells_what_was_read_word_for
     for frame in live_frames():
         recorder.add(frame)
     whole = recorder.recording(moments=512, texts=512, text_tokens=160)
-    played = list(recordings.replay(whole, math.inf))
+    played = list(player.play(whole, math.inf))
     for place in range(len(whole.lanes)):
         assert told(played, place) == told(live_frames(), place)
     pieces = [len(text["pieces"]) for lane in whole.lanes for text in lane.texts[:-1]]

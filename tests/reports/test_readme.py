@@ -9,7 +9,7 @@ import pytest
 
 from comparisons.experiments.quality import Attention, Quality, Recall, TextQuality
 from comparisons.experiments.results import load
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files, player
 from comparisons.reports import readme as report
 from comparisons.reports.cards import card, side_by_side
 from streaming import models
@@ -65,8 +65,8 @@ def test_the_marathons_figures_are_those_of_its_recording() -> None:
     known = json.loads((report.RESULTS / "marathon.json").read_text("utf-8"))
     path = ROOT / "assets" / "recordings" / "marathon.json"
     assert path.stat().st_size <= 200_000
-    recording = recordings.load(path)
-    last = recordings.overview(recording)["lanes"][0]
+    recording = files.load(path)
+    last = player.overview(recording)["lanes"][0]
     assert (last["label"], last["tokens"]) == (known["policy"], known["tokens"])
     assert {point[2] for point in last["curve"]["points"]} == {known["kv_bytes"]}
     assert last["seconds"] == pytest.approx(60 * known["minutes"], rel=1e-3)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import Recorder
-from comparisons.recordings.recording import Recording
 from comparisons.runs.frames import Frame
 from comparisons.runs.runner import Run, RunSettings
 from streaming.policy import Policy

@@ -75,7 +75,7 @@ function recordOf(history) {
   return { run, header, recorded, moments: past.moments, rss: rss.filter(Boolean), lanes };
 }
 
-// The frame of that moment, with everything before it. The same as comparisons/recordings/recording.py makes.
+// The frame of that moment, with everything before it. The same as comparisons/recordings/player.py makes.
 function frameAt(record, seconds) {
   const place = Math.max(0, record.moments.findLastIndex((moment) => moment.seconds <= seconds));
   return {

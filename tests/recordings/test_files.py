@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from comparisons.commands.compare import report
 from comparisons.commands.run import KEPT
-from comparisons.recordings import recording as recordings
+from comparisons.recordings import files, player
 from comparisons.recordings.compare import compare
-from comparisons.recordings.recording import LaneRecording, Recording
+from comparisons.recordings.format import FORMAT, LANE_NUMBERS, VERSION, LaneRecording, Recording
 from comparisons.runs.frames import Answer, Event, EventKind, Header, LaneFrame, Reason, RunState, Status
 from comparisons.runs.journal import TAIL_ANSWERS, TAIL_TOKENS
 from streaming.errors import RecordingError, SettingsError
@@ -32,13 +32,13 @@ from tests.support.serving import ROOT
 @cache
 def content() -> dict:
     """The recording as it stands in a file."""
-    return json.loads(recordings.dumps(recorded()))
+    return json.loads(files.dumps(recorded()))
 
 
 def load_text(tmp_path: Path, text: str | bytes) -> Recording:
     path = tmp_path / "run.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return recordings.load(path)
+    return files.load(path)
 
 
 def numbers(lane: LaneFrame) -> dict:
@@ -47,14 +47,14 @@ def numbers(lane: LaneFrame) -> dict:
 
 
 def test_a_saved_recording_comes_back_as_it_was(tmp_path):
-    recordings.save(recorded(), tmp_path / "run.json")
-    back = recordings.load(tmp_path / "run.json")
-    assert json.loads(recordings.dumps(back)) == content()
+    files.save(recorded(), tmp_path / "run.json")
+    back = files.load(tmp_path / "run.json")
+    assert json.loads(files.dumps(back)) == content()
     assert [lane.label for lane in back.lanes] == ["dense", "sinks:4+28"]
 
 
 def test_a_replay_shows_the_recorded_curves_and_ends_as_the_run_did():
-    frames = list(recordings.replay(recorded(), math.inf))
+    frames = list(player.play(recorded(), math.inf))
     last, live = frames[-1], live_frames()[-1]
     assert [frame["seq"] for frame in frames] == list(range(len(frames)))
     assert all(frame["recorded"] for frame in frames)
@@ -75,13 +75,13 @@ def approximately(lane: dict) -> dict:
 
 
 def test_a_replay_never_shows_what_had_not_happened_yet():
-    for frame in recordings.replay(recorded(), math.inf):
+    for frame in player.play(recorded(), math.inf):
         for lane in frame["lanes"]:
             assert all(point[4] <= frame["seconds"] for point in lane["curve"]["points"])
             assert all(event["seconds"] <= frame["seconds"] for event in lane["events"])
             assert all(answer["seconds"] <= frame["seconds"] for answer in lane["answers"]["items"])
             assert len(lane["answers"]["items"]) <= TAIL_ANSWERS
-    tokens = [[lane["tokens"] for lane in f["lanes"]] for f in recordings.replay(recorded(), math.inf)]
+    tokens = [[lane["tokens"] for lane in f["lanes"]] for f in player.play(recorded(), math.inf)]
     assert tokens == sorted(tokens, key=lambda pair: pair[0]) == sorted(tokens, key=lambda pair: pair[1])
 
 
@@ -95,7 +95,7 @@ def test_a_text_goes_on_from_the_one_before_it_unless_there_is_a_gap():
     def shown(*starts: int) -> dict:
         lane = replace(recorded().lanes[0], texts=texts(*starts))
         recording = replace(recorded(), lanes=[lane], moments=[[99.0, "finished", 1]])
-        return recordings.overview(recording)["lanes"][0]["text"]
+        return player.overview(recording)["lanes"][0]["text"]
 
     assert shown(0, 3, 6) == {"from": 0, "pieces": [[str(n), 1.0] for n in range(9)]}
     assert shown(0, 2, 4) == {"from": 0, "pieces": [[str(n), 1.0] for n in range(7)]}
@@ -106,7 +106,7 @@ def test_a_text_goes_on_from_the_one_before_it_unless_there_is_a_gap():
 def test_a_replay_takes_its_time():
     duration = recorded().moments[-1][0] - recorded().moments[0][0]
     began = time.perf_counter()
-    count = sum(1 for _ in recordings.replay(recorded(), 2 * duration))
+    count = sum(1 for _ in player.play(recorded(), 2 * duration))
     assert 0.4 < time.perf_counter() - began < 3.0
     assert count >= 3
 
@@ -114,11 +114,11 @@ def test_a_replay_takes_its_time():
 @pytest.mark.parametrize("speed", [0, -1, math.nan, True, "fast"])
 def test_a_speed_that_means_nothing_is_refused(speed):
     with pytest.raises(SettingsError, match="speed"):
-        recordings.replay(recorded(), speed)
+        player.play(recorded(), speed)
 
 
 def test_the_overview_is_the_end_with_everything_before_it():
-    frame = recordings.overview(recorded())
+    frame = player.overview(recorded())
     assert (frame["seq"], frame["recorded"], frame["state"]) == (0, True, "finished")
     assert frame["header"]["recorded_at"]
     for shown, lane in zip(frame["lanes"], recorded().lanes, strict=True):
@@ -151,11 +151,11 @@ def test_a_file_that_is_cut_short_anywhere_is_refused(tmp_path):
 
 def usable(path: Path) -> Recording:
     """A recording that can be shown, played, compared, and kept again as it is."""
-    recording = recordings.load(path)
+    recording = files.load(path)
     again = path.with_name("again.json")
-    recordings.save(recording, again)
-    assert recordings.load(again) == recording
-    for frame in (recordings.overview(recording), *recordings.replay(recording, math.inf)):
+    files.save(recording, again)
+    assert files.load(again) == recording
+    for frame in (player.overview(recording), *player.play(recording, math.inf)):
         json.dumps(frame, allow_nan=False, ensure_ascii=False).encode()
     report(compare(recording, recording), "a", "b").encode()
     return recording
@@ -268,7 +268,7 @@ ANYTHING = st.recursive(
 
 
 def test_of_a_name_that_stands_twice_the_last_counts(tmp_path):
-    own = f'"version": {recordings.VERSION},'
+    own = f'"version": {VERSION},'
     twice = small().replace(own, f'"version": 7, {own}')
     assert load_text(tmp_path, twice) == load_text(tmp_path, small())
     with pytest.raises(RecordingError, match="newer version"):
@@ -301,7 +301,7 @@ def test_what_is_no_recording_is_refused(tmp_path, text, words):
 
 def test_a_recording_of_a_newer_version_asks_for_an_update(tmp_path):
     with pytest.raises(RecordingError, match=r"newer version.*update"):
-        load_text(tmp_path, json.dumps({**content(), "version": recordings.VERSION + 1, "more": 1}))
+        load_text(tmp_path, json.dumps({**content(), "version": VERSION + 1, "more": 1}))
     for odd in ("1", 0, -1, True, 1.0, None):
         with pytest.raises(RecordingError, match="version"):
             load_text(tmp_path, json.dumps({**content(), "version": odd}))
@@ -315,24 +315,24 @@ def test_numbers_beyond_floats_are_refused(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(RecordingError, match="check the path"):
-        recordings.load(tmp_path / "nowhere.json")
+        files.load(tmp_path / "nowhere.json")
     with pytest.raises(RecordingError, match="check the path"):
-        recordings.load(tmp_path)
+        files.load(tmp_path)
     with (tmp_path / "huge.json").open("wb") as file:
         file.truncate(2**30)
     with pytest.raises(RecordingError, match="larger than"):
-        recordings.load(tmp_path / "huge.json")
+        files.load(tmp_path / "huge.json")
 
 
 SAVE_ON_A_FULL_DISK = """
 import resource, signal, sys
 sys.path.insert(0, sys.argv[2])
-from comparisons import recordings
-recording = recordings.load(sys.argv[1])
+from comparisons.recordings import files
+recording = files.load(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 try:
-    recordings.save(recording, sys.argv[1])
+    files.save(recording, sys.argv[1])
 except OSError:
     sys.exit(7)
 """
@@ -340,7 +340,7 @@ except OSError:
 
 def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "run.json"
-    recordings.save(recorded(), path)
+    files.save(recorded(), path)
     before = path.read_bytes()
     done = subprocess.run([sys.executable, "-c", SAVE_ON_A_FULL_DISK, str(path), str(ROOT)], check=False, timeout=240)
     assert done.returncode == 7
@@ -352,26 +352,26 @@ KILLED_WHILE_SAVING = """
 import os, random, signal, sys, time
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from comparisons import recordings
+from comparisons.recordings import files
 path, chance = Path(sys.argv[1]), random.Random(0)
-one, other = recordings.load(path), recordings.load(path.with_name("other.json"))
+one, other = files.load(path), files.load(path.with_name("other.json"))
 for _ in range(12):
     child = os.fork()
     if child == 0:
         while True:
-            recordings.save(other, path)
-            recordings.save(one, path)
+            files.save(other, path)
+            files.save(one, path)
     time.sleep(chance.uniform(0.01, 0.12))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert recordings.load(path) in (one, other)
-assert path.stat().st_size in (len(recordings.dumps(r).encode()) for r in (one, other))
+    assert files.load(path) in (one, other)
+assert path.stat().st_size in (len(files.dumps(r).encode()) for r in (one, other))
 print("whole")
 """
 
 
 def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_file(tmp_path):
-    recordings.save(recorded(), tmp_path / "run.json")
+    files.save(recorded(), tmp_path / "run.json")
     (tmp_path / "other.json").write_text(small(), encoding="utf-8")
     command = [sys.executable, "-c", KILLED_WHILE_SAVING, str(tmp_path / "run.json"), str(ROOT)]
     done = subprocess.run(command, check=False, timeout=240, capture_output=True, text=True)
@@ -381,22 +381,22 @@ def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_file(tmp_path):
 def test_saving_over_a_recording_replaces_it(tmp_path):
     path = tmp_path / "run.json"
     path.write_text("old")
-    recordings.save(recorded(), path)
-    assert recordings.load(path).header == recorded().header
+    files.save(recorded(), path)
+    assert files.load(path).header == recorded().header
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_format_is_documented_to_the_last_name():
     page = (ROOT / "docs" / "recording-format.md").read_text()
-    names = {*Recording.__dataclass_fields__, *LaneRecording.__dataclass_fields__, *recordings.LANE_NUMBERS}
+    names = {*Recording.__dataclass_fields__, *LaneRecording.__dataclass_fields__, *LANE_NUMBERS}
     for record in (Header, Answer, Event):
         names |= record.__annotations__.keys()
     for words in (Status, Reason, RunState, EventKind):
         names |= set(get_args(words))
     assert not [name for name in names if not re.search(rf'[`"]{re.escape(name)}[`"]', page)]
-    assert f"version {recordings.VERSION}." in page
-    assert f"{recordings.MOST_BYTES // 2**20} MiB" in page
-    assert recordings.FORMAT in page
+    assert f"version {VERSION}." in page
+    assert f"{files.MOST_BYTES // 2**20} MiB" in page
+    assert FORMAT in page
     assert "at most {points} points, {moments} moments, {texts} texts and {answers} answers".format(**KEPT) in page
 
 
