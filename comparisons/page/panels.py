@@ -96,7 +96,7 @@ def live_panel(script_url: str, control: Callable[[Any], Any], value: str | None
     return gr.HTML(
         value,
         html_template=SHELL,
-        js_on_load=f"const scripts = {escaped(script_url)};\n{asset('js/gradio.js')}",
+        js_on_load=f"const scripts = {escaped(script_url)};\n{asset('js/hosts/gradio.js')}",
         apply_default_css=False,
         server_functions=[control],
         elem_id="panel",

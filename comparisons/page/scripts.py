@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from comparisons import paths
+from comparisons.page import modules
 from comparisons.page.costs import COSTS
 from comparisons.page.words import Words, languages
 
-__all__ = ["ASSETS", "HOSTS", "SCRIPTS", "asset", "escaped", "harmless", "script"]
+__all__ = ["HOSTS", "asset", "escaped", "harmless", "script"]
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets" / "panels"
-SCRIPTS = (
-    *("words", "look", "history", "past", "recordings", "thin", "verdict"),
-    *("text", "answers", "strip", "share", "lanes"),
-    *("marks", "charts", "chips", "downloads", "costs", "questions"),
-    *("tour", "ask", "own", "loading", "queue", "controls", "player", "panel"),
-)
 HOSTS = ("module", "alone")
-"""What the panel can be: a module that the app's page imports, or a page that stands alone. A script each, the last."""
+"""What the panel can be: a module that the app's page imports, or a page that stands alone."""
 
 _ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<\x85\u2028\u2029"}
 
 
 def asset(name: str) -> str:
     """The text of one of the panel's files."""
-    return (ASSETS / name).read_text("utf-8")
+    return (paths.PANELS / name).read_text("utf-8")
 
 
 def escaped(data: Any) -> str:
@@ -59,7 +53,9 @@ def script(words: Words, host: str, known: Mapping[str, object]) -> str:
         "costs": [cost.as_json() for cost in COSTS],
         **known,
     }
-    return "\n".join([f"const page = {escaped(page)};", *(asset(f"js/{name}.js") for name in (*SCRIPTS, host))])
+    entry = f"hosts/{host}.js"
+    exports = [f'export const {name} = modules["{entry}"].{name};' for name in modules.read(entry).exports]
+    return "\n".join([f"const PAGE = {escaped(page)};", modules.bundle(entry), *exports])
 
 
 def _told(words: Words) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -93,6 +94,11 @@ def page(visit, address) -> Page:
 def scripts(visit) -> Page:
     """The panel's own functions, in a page without the app."""
     visit.page.set_content("<body></body>")
-    text = panels.script(language("en"), plotly_url="").rsplit("export function", 1)[0]
-    visit.page.add_script_tag(content=text)
+    visit.page.add_script_tag(content=exposed(panels.script(language("en"), plotly_url="")))
     return visit.page
+
+
+def exposed(script: str) -> str:
+    """The panel's script for a page without modules: all that they export stands in the page's own scope."""
+    plain = re.sub(r"^export const .*$", "", script, flags=re.MULTILINE)
+    return f"{{ {plain}\nObject.assign(window, ...Object.values(modules)); }}"

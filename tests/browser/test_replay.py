@@ -21,7 +21,7 @@ from comparisons.recordings import files, player
 from comparisons.recordings.format import LaneRecording, Recording
 from comparisons.recordings.recorder import Recorder
 from comparisons.runs.frames import Frame
-from tests.browser.conftest import PATIENCE, Visit
+from tests.browser.conftest import PATIENCE, Visit, exposed
 from tests.browser.test_page import START, TOPS
 from tests.support.recorded import live_frames, recorded, whole_curve
 
@@ -310,8 +310,8 @@ def test_another_recording_has_a_chip_that_plays_it_from_its_beginning(visit):
     about = {"model": "tiny", "kinds": ["sinks"], "tokens": 2400, "recorded_at": recorded().header["recorded_at"]}
     offers = {"recordings": [{"name": "long", "url": f"{LIBRARY}long.json", **about}], "painted": "first"}
     page.set_content('<main><div data-place="top"></div><div data-place="rest"></div></main>')
-    text = panels.script(language("en"), plotly_url="", offers=offers).rsplit("export function", 1)[0]
-    page.add_script_tag(content=f"{text}; mount(document.querySelector('main'), {{ follow() {{}} }});")
+    text = exposed(panels.script(language("en"), plotly_url="", offers=offers))
+    page.add_script_tag(content=f"{text} mount(document.querySelector('main'), {{ follow() {{}} }});")
     page.get_by_role("button", name="2,400 tokens, recorded").click()
     expect(page.locator(".sl-badge")).to_have_text("Recorded run")
     slowest = next(speed for speed in (1, 2, 5, 20, 100, 300) if 60 * speed >= recorded().moments[-1][0])

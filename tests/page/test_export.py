@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_a_page_holds_the_recording_and_plotly_and_fetches_nothing():
     (attributes, run), (_, panel), (_, plotly) = scripts.found
     assert attributes == {"id": "recording", "type": "application/json"}
     assert json.loads(run) == json.loads(files.dumps(files.load(FILE)))
-    assert "mount(" in panel
+    assert "mount(" in panel and not re.search(r"^(import|export) ", panel, re.MULTILINE)
     assert plotly == plotly_source()
     assert all(source.startswith("data:") for source in scripts.sources)
 

@@ -107,7 +107,7 @@ def test_the_box_takes_as_many_characters_as_a_question_may_have():
 
 def test_the_scripts_know_their_words_and_their_plotly():
     text = panels.script(language("en"), "vendor/plotly.js")
-    page = json.loads(text.split("\n", 1)[0].removeprefix("const page = ").removesuffix(";"))
+    page = json.loads(text.split("\n", 1)[0].removeprefix("const PAGE = ").removesuffix(";"))
     assert page["plotly"] == "vendor/plotly.js"
     assert page["words"]["start"] == language("en")["start"]
     assert page["markup"].count("<template data-part=") == 3

@@ -1,0 +1,81 @@
+// The run on show as files: its curves as CSV, all of it as a recording (JSON) and as a page that replays it (HTML), its
+// charts as PNG and SVG. What a run was set to, and with which versions it was made, goes along.
+
+import { page } from "../data/page.js";
+import { recordingText } from "../data/recordings.js";
+import { drawChart } from "../view/charts.js";
+import { complete, notify } from "./shown.js";
+
+const CSV_COLUMNS = ["lane", "tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds"];
+
+function runCsv(history) {
+  const rows = history.lanes.flatMap((lane) => lane.curve.map((point) => [lane.label, ...point]));
+  const about = Object.entries(history.header ?? {}).map(([name, value]) => `# ${name}: ${JSON.stringify(value)}`);
+  return [...about, ...[CSV_COLUMNS, ...rows].map((row) => row.join(","))].join("\n") + "\n";
+}
+
+function fileName(history, ending) {
+  return `streamingllm-${history.header?.model ?? "run"}-seed${history.header?.seed ?? 0}.${ending}`.replace(/[^\w.-]/g, "_");
+}
+
+function download(text, type, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+// A chart by itself, for a slide or a paper: it has its title, and what it stands on.
+function picture(state, figure, plot) {
+  const [name, about] = figure.querySelectorAll("figcaption > *");
+  const { size, card, ink } = state.look;
+  const title = {
+    text: `<b>${name.textContent}</b>  ${about.textContent}`, font: { color: ink, size: size.type + 3 },
+    x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: size.type },
+  };
+  const margin = { ...plot.layout.margin, t: plot.layout.margin.t + 3 * size.type };
+  return { data: plot.data, layout: { ...plot.layout, title, margin, paper_bgcolor: card } };
+}
+
+async function saveCharts(state, format) {
+  for (const figure of state.root.querySelectorAll("[data-chart]")) {
+    const filename = fileName(state.history, figure.dataset.chart);
+    const plot = figure.querySelector(".sl-plot");
+    drawChart(state, figure.dataset.chart, plot);
+    const size = { width: plot.clientWidth, height: plot.clientHeight + 3 * state.look.size.type, scale: 2 };
+    await window.Plotly.downloadImage(picture(state, figure, plot), { format, filename, ...size });
+  }
+}
+
+async function fetchText(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(answer.status);
+  return answer.text();
+}
+
+// Without "<" nothing in a run can be taken for markup, and no "</script" ends a script before its end.
+async function runPage(history) {
+  const [shell, plotly] = await Promise.all([page.shell.url, page.plotly].map(fetchText));
+  const [before, between, after] = shell.split(page.shell.place);
+  const run = recordingText(history).replaceAll("<", "\\u003c");
+  return [before, run, between, plotly.replaceAll("</script", "<\\/script"), after].join("");
+}
+
+const SAVED = {
+  csv: ["text/csv", runCsv],
+  json: ["application/json", recordingText],
+  html: ["text/html", runPage],
+};
+
+export async function save(state, format) {
+  if (!state.latest) return;
+  if (!SAVED[format]) return window.Plotly && saveCharts(state, format);
+  const [type, write] = SAVED[format];
+  if (format !== "csv" && !(await complete(state))) return;
+  try {
+    download(await write(state.latest), type, fileName(state.latest, format));
+  } catch {
+    notify(state, page.words.not_fetched);
+  }
+}

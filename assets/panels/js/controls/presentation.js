@@ -1,0 +1,40 @@
+// A lecture: one large screen, steered by keys.
+
+export function isPresenting() {
+  return document.body.classList.contains("sl-present");
+}
+
+export function togglePresentation(state) {
+  present(state, !isPresenting());
+}
+
+export function present(state, on) {
+  if (on === isPresenting()) return;
+  document.body.classList.toggle("sl-present", on);
+  state.find("[data-tool='present']").setAttribute("aria-pressed", String(on));
+  fitScreen(state);
+  window.dispatchEvent(new Event("resize"));
+}
+
+// Large on the whole screen, where the browser allows it: inside another page it may not. The browser takes its time,
+// and the key may be pressed again meanwhile: what counts is what the page wants at the end.
+async function fitScreen(state) {
+  if (state.fitting || !document.fullscreenEnabled) return;
+  state.fitting = true;
+  try {
+    while (isPresenting() !== Boolean(document.fullscreenElement)) {
+      await (isPresenting() ? document.documentElement.requestFullscreen() : document.exitFullscreen());
+    }
+  } catch {
+    // Refused, as without a key or a click of the visitor's: large in the window, then.
+  } finally {
+    state.fitting = false;
+  }
+}
+
+// A visitor leaves the whole screen by the browser's own key, which ends the lecture as well.
+export function bindPresentation(state) {
+  document.addEventListener("fullscreenchange", () => {
+    if (!document.fullscreenElement && !state.fitting) present(state, false);
+  });
+}

@@ -1,0 +1,86 @@
+// The tools of the header, the presets, and the link that carries the settings.
+
+import { page } from "../data/page.js";
+import { setText } from "../view/dom.js";
+import { save } from "./downloads.js";
+import { listKeys, onKey } from "./keys.js";
+import { toPresent } from "./player.js";
+import { bindPresentation, togglePresentation } from "./presentation.js";
+import { act, startRun } from "./commands.js";
+import { bindTour, openTour } from "./tour.js";
+
+function toggleTheme(state) {
+  document.body.classList.toggle("dark");
+  state.draw();
+}
+
+function toggleMore(state) {
+  const on = state.root.classList.toggle("sl-more");
+  state.find("[data-tool='more']").setAttribute("aria-expanded", String(on));
+}
+
+// A link carries the settings as they stand, each as JSON.
+async function copyLink(state, values) {
+  const query = new URLSearchParams(values.map((value, i) => [page.fields[i], JSON.stringify(value)]));
+  history.replaceState(null, "", `?${query}`);
+  const { quietly } = state;
+  state.quietly = false;
+  if (quietly) return;
+  const button = state.find("[data-tool='link']");
+  await navigator.clipboard?.writeText(location.href).catch(() => {});
+  setText(button, page.words.link_copied);
+  setTimeout(() => setText(button, page.words.copy_link), 2000);
+}
+
+function presetChip(state, [name, preset]) {
+  const chip = document.createElement("button");
+  chip.type = "button";
+  chip.className = "sl-chip";
+  chip.textContent = preset.name;
+  chip.title = preset.watch;
+  chip.addEventListener("click", () => startRun(state, name));
+  return chip;
+}
+
+// Another language is another address; the settings of the link go along.
+function languageLink({ language, name, path }) {
+  const link = document.createElement("a");
+  Object.assign(link, { className: "sl-quiet", textContent: name, href: path, lang: language, hreflang: language });
+  link.dataset.tool = "language";
+  link.addEventListener("click", () => {
+    link.href = path + location.search;
+  });
+  return link;
+}
+
+function unzoom(state) {
+  state.zoom = null;
+  state.draw();
+}
+
+const TOOLS = {
+  link: (state) => state.trigger("link"), theme: toggleTheme, present: togglePresentation, more: toggleMore, unzoom,
+  "present-time": toPresent, tour: openTour,
+  keys: (state) => state.find(".sl-dialog").showModal(),
+};
+
+export function bindControls(state) {
+  const onClick = (selector, act) => {
+    for (const button of state.root.querySelectorAll(selector)) button.addEventListener("click", () => act(button.dataset));
+  };
+  onClick("[data-do]", (data) => act(state, data.do));
+  onClick("button[data-tool]", (data) => TOOLS[data.tool](state));
+  onClick("[data-save]", (data) => save(state, data.save));
+  document.addEventListener("keydown", (event) => onKey(state, event));
+  document.addEventListener("sl-link", (event) => copyLink(state, event.detail));
+  document.addEventListener("sl-failed", () => {
+    state.starting = false;
+    state.loading = null;
+    state.draw();
+  });
+  state.find(".sl-presets .sl-chips").append(...Object.entries(page.words.presets).map((preset) => presetChip(state, preset)));
+  state.find(".sl-languages").append(...page.languages.map(languageLink));
+  bindPresentation(state);
+  bindTour(state);
+  listKeys(state);
+}

@@ -1,0 +1,20 @@
+// What a lane's cache holds of the stream, and where a token stands in it.
+
+import { page } from "./page.js";
+import { countText, fill } from "./words.js";
+
+export function heldParts(lane) {
+  const held = lane.cache_tokens;
+  if (lane.kind === "dense" || held >= lane.tokens) return { sinks: 0, evicted: 0, recent: lane.tokens };
+  const sinks = Math.min(lane.sinks, held);
+  return { sinks, evicted: lane.tokens - held, recent: held - sinks };
+}
+
+export function placeText(lane, index) {
+  const words = page.words;
+  if (!lane || index < 0 || index >= lane.tokens) return words.strip_unread;
+  const { sinks, evicted } = heldParts(lane);
+  const values = { index: countText(index), position: countText(index < sinks ? index : index - evicted) };
+  if (index >= sinks && index < sinks + evicted) return fill(words.strip_evicted, values);
+  return fill(index < sinks ? words.strip_sink : words.strip_held, values);
+}

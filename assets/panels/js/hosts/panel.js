@@ -1,0 +1,119 @@
+// The panel: paints the run that its host begins with at once, then follows the frames that come.
+
+import { mergeFrame, newHistory } from "../data/history.js";
+import { page } from "../data/page.js";
+import { OWN, isComplete } from "../data/phase.js";
+import { historyAt } from "../data/recordings.js";
+import { ANNOUNCE_EVERY, announce } from "../view/announce.js";
+import { drawCaptions, drawCharts, fetchPlotly } from "../view/charts.js";
+import { drawChips } from "../view/chips.js";
+import { buildCosts, drawCosts } from "../view/costs.js";
+import { part } from "../view/dom.js";
+import { drawLanes } from "../view/lanes.js";
+import { watchLook } from "../view/look.js";
+import { buildQuestions, drawQuestions } from "../view/questions.js";
+import { drawLoading, drawSource } from "../view/source.js";
+import { EXAMPLES_STAY, buildAsk, drawAsk, drawReplies } from "../controls/ask.js";
+import { bindOwn } from "../controls/own.js";
+import { bindPlayer, drawPlayer } from "../controls/player.js";
+import { begun, bindPresence } from "../controls/presence.js";
+import { drawControls } from "../controls/commands.js";
+import { show } from "../controls/shown.js";
+import { bindControls } from "../controls/tools.js";
+import { drawTour } from "../controls/tour.js";
+import { acceptLoading, acceptQueued } from "../controls/waiting.js";
+
+export function accept(state, text) {
+  if (!text) return;
+  const frame = JSON.parse(text);
+  if (frame.state === "loading") {
+    acceptLoading(state, frame);
+    return;
+  }
+  if (frame.state === "queued") {
+    acceptQueued(state, frame);
+    return;
+  }
+  const known = state.told?.run === frame.run;
+  if (!known && state.past.has(frame.run)) return;
+  if (!known) {
+    state.past.add(frame.run);
+    state.told = Object.assign(newHistory(frame), { preset: state.preset, name: frame.recorded ? page.painted : OWN });
+    state.starting = false;
+    state.loading = null;
+    show(state, state.told);
+  }
+  mergeFrame(state.told, frame);
+  if (!known && !frame.recorded) begun(state);
+  state.draw();
+}
+
+// A moment that was shown stays as it was while the run goes on.
+function momentOnShow({ latest, at, history }) {
+  const place = `${latest?.run}@${at}`;
+  if (at === null || !isComplete(latest)) return latest;
+  return history?.place === place ? history : Object.assign(historyAt(latest, at), { place });
+}
+
+function render(state) {
+  state.history = momentOnShow(state);
+  drawControls(state);
+  if (state.history && !state.loading) drawSource(state);
+  drawLoading(state);
+  drawPlayer(state);
+  drawAsk(state);
+  if (!state.history) return;
+  drawLanes(state);
+  drawReplies(state);
+  drawChips(state);
+  drawCaptions(state);
+  drawCharts(state);
+  drawCosts(state);
+  drawQuestions(state);
+  announce(state);
+  drawTour(state);
+}
+
+// `told` is the run that frames tell, `latest` the run on show, which may be a recording, and `history` the moment of it.
+function newState(root, { trigger, server, alone = false }) {
+  const state = {
+    root, trigger, server, alone, told: null, latest: null, history: null, at: null, playing: null, speed: 1,
+    runs: new Map(), notice: "", past: new Set(), starting: false, loading: null, preset: null,
+    lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
+    asked: null, examples: [], examplesOf: null, examplesAt: -EXAMPLES_STAY, endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
+    away: null, quietly: false, fitting: false,
+    find: (selector) => root.querySelector(selector),
+  };
+  state.draw = () => {
+    if (state.waiting) return;
+    state.waiting = true;
+    requestAnimationFrame(() => {
+      state.waiting = false;
+      render(state);
+    });
+  };
+  return state;
+}
+
+// A host is what the panel stands in: `follow` begins to tell the state what to show; the commands `trigger` and
+// `server` are Gradio's; in a page that stands alone there are none.
+export function mount(root, host) {
+  document.documentElement.lang = page.words.language;
+  document.title = page.words.title;
+  root.querySelector("[data-place='top']").append(part("top"));
+  root.querySelector("[data-place='rest']").append(part("rest"));
+  root.classList.add("sl");
+  root.classList.toggle("sl-alone", Boolean(host.alone));
+  const state = newState(root, host);
+  bindControls(state);
+  bindPlayer(state);
+  if (!host.alone) bindOwn(state);
+  if (!host.alone) bindPresence(state);
+  buildCosts(state);
+  buildQuestions(state);
+  buildAsk(state);
+  watchLook(state);
+  host.follow(state);
+  render(state);
+  requestAnimationFrame(() => requestAnimationFrame(() => fetchPlotly(() => state.draw())));
+}

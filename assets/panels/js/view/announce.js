@@ -1,0 +1,28 @@
+// What a screen reader hears of a run.
+
+import { saidText } from "../data/answers.js";
+import { verdict } from "../data/verdict.js";
+import { laneName } from "../data/words.js";
+import { setText } from "./dom.js";
+
+export const ANNOUNCE_EVERY = 10_000; // ms between two announcements to a screen reader
+
+// A screen reader hears the verdicts when a lane's ending changes, otherwise every ten seconds at most.
+export function announce(state) {
+  if (state.notice) setText(state.find("[role='status']"), state.notice);
+  if (state.latest.recorded || state.at !== null) return;
+  const endings = state.history.lanes.map((lane) => lane.reason).join();
+  const now = performance.now();
+  if (endings === state.endings && now - state.announced < ANNOUNCE_EVERY) return;
+  Object.assign(state, { endings, announced: now });
+  const text = state.history.lanes.map((lane) => `${laneName(lane)}: ${verdict(lane)}.`).join(" ");
+  setText(state.find("[role='status']"), text);
+}
+
+// A screen reader hears what the lanes say once all have done.
+export function announceSaid(state, asked) {
+  const { lanes } = state.latest;
+  if (!asked?.id || asked.announced || !lanes.every(({ said }) => said?.id === asked.id && said.done)) return;
+  asked.announced = true;
+  setText(state.find("[role='status']"), lanes.map((lane) => `${laneName(lane)}: ${saidText(lane.said)}`).join(" "));
+}

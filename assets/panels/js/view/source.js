@@ -1,0 +1,70 @@
+// The line above the lanes: which run is on show, or what it waits for.
+
+import { page } from "../data/page.js";
+import { bytesText, countText, dateText, fill } from "../data/words.js";
+import { setText } from "./dom.js";
+
+// What is read; a name that the page has no words for is shown as it is.
+function readingText(header) {
+  const values = { seed: header?.seed ?? "", characters: countText(header?.source_characters ?? 0) };
+  return fill(page.words.readings[header?.source ?? "prompts"] ?? header.source, values);
+}
+
+// A cache may be larger than what the model was trained on; then StreamingLLM, too, leaves what it knows.
+function windowText({ header, lanes }) {
+  const window = Math.max(...lanes.map((lane) => lane.sinks + lane.recent));
+  if (!header || window < header.context) return "";
+  return fill(page.words.window_beyond, { window: countText(window), context: countText(header.context) });
+}
+
+// A recorded run is described as a whole, a live one as it is at the moment on show.
+function sourceText({ latest, history, alone }) {
+  const { header, recorded, seconds } = latest.recorded ? latest : history;
+  const words = page.words;
+  const values = {
+    model: header?.model ?? "", reading: readingText(header), context: countText(header?.context ?? 0),
+    seconds: countText(seconds), date: dateText(header?.recorded_at, "long"),
+  };
+  const start = recorded && !alone ? words.source_start : "";
+  return [fill(recorded ? words.source_recorded : words.source_live, values), start, windowText(history)].filter(Boolean).join(" ");
+}
+
+function badgeOf({ latest, history, at }) {
+  const { words } = page;
+  if (latest.recorded) return ["recorded", words.recorded];
+  return at === null ? [history.state, words.states[history.state]] : ["past", words.looking_back];
+}
+
+export function drawSource(state) {
+  const badge = state.find(".sl-badge");
+  const [kind, text] = badgeOf(state);
+  badge.dataset.state = kind;
+  setText(badge, text);
+  setText(state.find(".sl-watch"), page.words.presets[state.history.preset]?.watch ?? "");
+  setText(state.find(".sl-source-text"), state.notice || sourceText(state));
+}
+
+function loadingText({ model, stage, done_bytes: done, total_bytes: total }) {
+  const values = { model, done: bytesText(done), total: bytesText(total ?? 0) };
+  return fill(page.words.loading_stages[stage] ?? "", values);
+}
+
+function queuedText({ place, wait_seconds: seconds }) {
+  const { words } = page;
+  const wait = seconds < 60 ? words.queued_soon : fill(words.queued_minutes, { minutes: countText(Math.ceil(seconds / 60)) });
+  return fill(words.queued_place, { place: countText(place), wait });
+}
+
+export function drawLoading(state) {
+  const { loading } = state;
+  const line = state.find(".sl-source");
+  const share = loading?.total_bytes ? loading.done_bytes / loading.total_bytes : 0;
+  line.style.setProperty("--loaded", loading?.stage === "downloading" ? share : 0);
+  if (!loading) return;
+  const badge = state.find(".sl-badge");
+  badge.dataset.state = "loading";
+  const queued = loading.state === "queued";
+  setText(badge, queued ? page.words.queued : page.words.loading);
+  setText(state.find(".sl-watch"), "");
+  setText(state.find(".sl-source-text"), queued ? queuedText(loading) : loadingText(loading));
+}
