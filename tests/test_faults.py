@@ -12,11 +12,12 @@ import time
 import pytest
 
 from comparisons.runs.lanes import Lane
-from comparisons.runs.runner import Run, RunSettings
+from comparisons.runs.runner import Run
+from comparisons.runs.settings import RunSettings
 from streaming.policy import Policy
 from tests.load.ends import by_error
 from tests.support.serving import ROOT
-from tests.support.speaking import loaded, wait_until
+from tests.support.speaking import loaded, streams_left, wait_until
 
 RECORDING = ROOT / "assets" / "recordings" / "first-paint.json"
 
@@ -41,13 +42,14 @@ def test_a_lane_whose_thread_is_killed_says_so_and_the_other_reads_on():
 
 
 def test_an_error_in_a_lane_frees_its_cache_at_once(monkeypatch):
-    before = threading.active_count()
+    before, open_streams = threading.active_count(), streams_left()
     with Run(loaded(), settings()) as run:
         frames = run.frames()
         next(frames)
+        assert streams_left() == open_streams + 2
         monkeypatch.setattr(Lane, "advance", lambda self, most: 1 / 0)
         assert [lane["status"] for lane in list(frames)[-1]["lanes"]] == ["failed", "failed"]
-        assert [lane._stream for lane in run._lanes] == [None, None]
+    assert streams_left() == open_streams
     wait_until(lambda: threading.active_count() == before, seconds=2)
 
 

@@ -29,7 +29,8 @@ from comparisons.recordings.format import Recording
 from comparisons.recordings.player import overview
 from comparisons.recordings.recorder import record
 from comparisons.runs.frames import Frame, LaneFrame
-from comparisons.runs.runner import Run, RunSettings
+from comparisons.runs.runner import Run
+from comparisons.runs.settings import RunSettings
 from comparisons.text.feeds import Source, SourceFeed
 from comparisons.text.sources import STANDARD_INPUT, Texts, open_texts
 from streaming import models

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from comparisons.limits import Range, check_limits, limited
 from comparisons.metrics import BYTES_PER_MB
-from comparisons.runs.runner import RunSettings
+from comparisons.runs.settings import RunSettings
 from comparisons.text.choices import After, Reading, ReadingKind
 from streaming import models
 from streaming.errors import SettingsError

@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from comparisons.recordings.format import LANE_NUMBERS, LaneRecording, Recording
+from comparisons.runs.curve import TAIL_POINTS
 from comparisons.runs.frames import FRAME_VERSION, Frame, LaneFrame, SinkShareFrame
-from comparisons.runs.journal import TAIL_ANSWERS, TAIL_POINTS, TAIL_TOKENS
+from comparisons.runs.journal import TAIL_ANSWERS, TAIL_TOKENS
 from streaming.errors import SettingsError
 
 __all__ = ["overview", "play"]

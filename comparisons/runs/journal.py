@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from comparisons.metrics import RecentRate, SlidingPerplexity, finite_or_none, rounded
+from comparisons.metrics import RecentRate
+from comparisons.runs.curve import Curve, KvUse, Read, short, shorter
 from comparisons.runs.frames import (
     Answer,
     AnswerTail,
-    CurvePoint,
-    CurveTail,
     Event,
+    EventKind,
     LaneFrame,
     Reason,
     Said,
@@ -33,20 +31,15 @@ from comparisons.runs.frames import (
 )
 from comparisons.text.detokenise import Detokeniser
 from comparisons.text.prompts import Turn
+from streaming.policy import Policy
 
-__all__ = ["TAIL_ANSWERS", "TAIL_POINTS", "TAIL_TOKENS", "Journal", "KvUse"]
+__all__ = ["TAIL_ANSWERS", "TAIL_TOKENS", "Journal"]
 
 TAIL_TOKENS = 160
 """Tokens of text in a frame, at most."""
 
-TAIL_POINTS = 40
-"""Points of the curve in a frame, at least (where there are so many)."""
-
 TAIL_ANSWERS = 3
 """Answers in a frame, at most."""
-
-KEPT_POINTS = 4096
-"""Points kept for a reader who is slow to ask."""
 
 _KEPT_FACTS = 12
 """Of the facts that the stream told last, so many are kept: the oldest has left most caches of bounded lanes."""
@@ -57,21 +50,11 @@ LEAD_TOKENS = 8
 _AT_REST: tuple[Status, ...] = ("waiting", "paused", "stopped", "failed")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KvUse:
-    """A KV cache at one moment: bytes in use, bytes allocated, tokens held, bytes that one token takes."""
-
-    bytes: int = 0
-    allocated_bytes: int = 0
-    tokens: int = 0
-    bytes_per_token: int = 0
-
-
 class Journal:
     """A lane's measurements.
 
     Args:
-        policy: the frame fields that name the lane's policy: label, kind, sinks, recent.
+        policy: the lane's.
         milestones: events to note when so many tokens were read, by kind.
         window: tokens in the sliding perplexity.
         stride: tokens between two points of the curve.
@@ -82,8 +65,8 @@ class Journal:
     def __init__(
         self,
         *,
-        policy: dict[str, str | int],
-        milestones: dict[str, int],
+        policy: Policy,
+        milestones: Mapping[EventKind, int],
         window: int,
         stride: int,
         tokenizer: PreTrainedTokenizerBase,
@@ -92,22 +75,18 @@ class Journal:
         """Begin with nothing read."""
         self._lock = threading.Lock()
         self._one_reader = threading.Lock()
-        self._policy, self._milestones, self._stride, self._clock = policy, milestones, stride, clock
+        self._policy, self._milestones, self._clock = policy, milestones, clock
         self._status: Status = "waiting"
         self._reason: Reason | None = None
         self._message = ""
         self._tokens = 0
         self._seconds = 0.0
         self._kv = KvUse()
-        self._perplexity = SlidingPerplexity(window)
+        self._curve = Curve(window, stride)
         self._rate = RecentRate()
-        self._work_since_point = 0.0
-        self._points: deque[CurvePoint] = deque(maxlen=KEPT_POINTS)
-        self._point_count = 0
         self._tail: deque[tuple[int, float]] = deque(maxlen=TAIL_TOKENS + LEAD_TOKENS)
         self._text = _TailText(tokenizer)
-        self._answers: deque[Answer] = deque(maxlen=TAIL_ANSWERS)
-        self._answer_count = 0
+        self._answers = _Answers()
         self._said: Said | None = None
         self._sink_share: SinkShareFrame | None = None
         self._told: deque[Told] = deque(maxlen=_KEPT_FACTS)
@@ -121,7 +100,7 @@ class Journal:
     @property
     def points(self) -> int:
         """Points of the curve so far."""
-        return self._point_count
+        return self._curve.count
 
     @property
     def ended(self) -> bool:
@@ -162,56 +141,28 @@ class Journal:
         """
         with self._lock:
             now = self._clock()
-            self._draw(_Read(len(ids), nats, work_seconds, self._kv, kv, self._tokens, self._seconds, now))
+            read = Read(len(ids), nats, work_seconds, self._kv, kv, self._tokens, self._seconds, now)
+            self._curve.draw(read)
+            for kind, at in sorted(self._milestones.items(), key=lambda milestone: milestone[1]):
+                if read.first < at <= read.first + read.count:
+                    self._note(kind, at, read.seconds_at(at - read.first))
             self._tail.extend(zip(ids, nats.tolist(), strict=True))
             self._rate.add(now, len(ids), work_seconds)
             self._tokens += len(ids)
             self._kv, self._seconds = kv, now
 
-    def _draw(self, read: _Read) -> None:
-        """Move the perplexity on; a point at each multiple of the stride, an event at each milestone."""
-        done = 0
-        while done < read.count:
-            step = min(read.count - done, self._stride - (read.first + done) % self._stride)
-            self._perplexity.extend(read.nats[done : done + step])
-            self._work_since_point += step * read.work_seconds / read.count
-            done += step
-            if (read.first + done) % self._stride == 0:
-                self._add_point(read, done)
-        for kind, at in sorted(self._milestones.items(), key=lambda milestone: milestone[1]):
-            if read.first < at <= read.first + read.count:
-                self._note(kind, at, read.seconds_at(at - read.first))
-
-    def _add_point(self, read: _Read, done: int) -> None:
-        ms_per_token = _short(1000 * self._work_since_point / self._stride)
-        height = _short(self._perplexity.recent)
-        self._points.append((read.first + done, height, read.kv_bytes_at(done), ms_per_token, read.seconds_at(done)))
-        self._point_count += 1
-        self._work_since_point = 0.0
-
-    def _note(self, kind: str, at: int, seconds: float) -> None:
+    def _note(self, kind: EventKind, at: int, seconds: float) -> None:
         self._events.append({"at": at, "kind": kind, "seconds": round(seconds, 3)})
 
     def begin_answer(self, turn: Turn) -> None:
         """The lane begins to answer this turn's prompt."""
-        answer: Answer = {
-            "turn": turn.index,
-            "at": self._tokens,
-            "seconds": round(self._clock(), 3),
-            "prompt": turn.prompt,
-            "reference": turn.reply,
-            "expected": turn.answer,
-            "answer": "",
-            "done": False,
-        }
         with self._lock:
-            self._answers.append(answer)
-            self._answer_count += 1
+            self._answers.begin(turn, self._tokens, self._clock())
 
     def say(self, answer: str, *, done: bool) -> None:
         """The answer as far as it goes."""
         with self._lock:
-            self._answers[-1] = {**self._answers[-1], "answer": answer, "done": done}
+            self._answers.say(answer, done=done)
 
     def tell_visitor(self, said: Said) -> None:
         """What the lane says to the latest question of a visitor; an earlier one is past."""
@@ -233,21 +184,18 @@ class Journal:
         """The lane as it is now, with the curve from this point on (or from `TAIL_POINTS` before its end)."""
         with self._one_reader:
             with self._lock:
-                frame = self._numbers()
-                frame["curve"] = self._curve(points_from)
-                frame["answers"] = self._answer_tail()
-                frame["said"] = self._said
-                frame["told"] = self._some_told()
-                frame["sink_share"] = self._sink_share
-                frame["events"] = list(self._events)
+                frame = self._frame(points_from)
                 tokens, tail = self._tokens, list(self._tail)
-            frame["text"] = self._text.pieces(tokens, tail)
-        return frame
+            return {**frame, "text": self._text.pieces(tokens, tail)}
 
-    def _numbers(self) -> LaneFrame:
+    def _frame(self, points_from: int) -> LaneFrame:
+        """All but the text, which takes long."""
         at_rest = self._status in _AT_REST
         return {
-            **self._policy,
+            "label": self._policy.label,
+            "kind": self._policy.kind,
+            "sinks": self._policy.sinks,
+            "recent": self._policy.recent or 0,
             "tokens": self._tokens,
             "status": self._status,
             "reason": self._reason,
@@ -256,19 +204,18 @@ class Journal:
             "kv_allocated_bytes": self._kv.allocated_bytes,
             "cache_tokens": self._kv.tokens,
             "seconds": round(self._seconds, 3),
-            "tokens_per_second": 0.0 if at_rest else _short(self._rate.tokens_per_second(self._clock())),
-            "ms_per_token": _short(self._rate.ms_per_token),
-            "perplexity": _short(self._perplexity.recent),
-            "perplexity_total": _short(self._perplexity.total),
+            "tokens_per_second": 0.0 if at_rest else shorter(self._rate.tokens_per_second(self._clock())),
+            "ms_per_token": short(self._rate.ms_per_token),
+            "perplexity": short(self._curve.perplexity.recent),
+            "perplexity_total": short(self._curve.perplexity.total),
+            "curve": self._curve.tail(points_from),
+            "text": {"from": 0, "pieces": []},
+            "answers": self._answers.tail(),
+            "said": self._said,
+            "told": self._some_told(),
+            "sink_share": self._sink_share,
+            "events": list(self._events),
         }
-
-    def _curve(self, points_from: int) -> CurveTail:
-        oldest = self._point_count - len(self._points)
-        first = max(oldest, min(points_from, self._point_count - TAIL_POINTS))
-        return {"from": first, "points": list(islice(self._points, first - oldest, None))}
-
-    def _answer_tail(self) -> AnswerTail:
-        return {"from": self._answer_count - len(self._answers), "items": list(self._answers)}
 
     def _some_told(self) -> list[Told]:
         """The newest fact, one in the middle, and the oldest of those kept."""
@@ -277,26 +224,33 @@ class Journal:
         return [newest_first[place] for place in places] if newest_first else []
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One read of `count` tokens after the `first`, measured at its ends, told for the tokens between."""
+class _Answers:
+    """The latest answers to prompts."""
 
-    count: int
-    nats: np.ndarray
-    work_seconds: float
-    before: KvUse
-    after: KvUse
-    first: int
-    before_seconds: float
-    now_seconds: float
+    def __init__(self) -> None:
+        self._items: deque[Answer] = deque(maxlen=TAIL_ANSWERS)
+        self._count = 0
 
-    def kv_bytes_at(self, done: int) -> int:
-        """A cache grows token by token until it is full: exact for every policy."""
-        return min(self.before.bytes + done * self.after.bytes_per_token, self.after.bytes)
+    def begin(self, turn: Turn, at: int, seconds: float) -> None:
+        self._count += 1
+        self._items.append(
+            {
+                "turn": turn.index,
+                "at": at,
+                "seconds": round(seconds, 3),
+                "prompt": turn.prompt,
+                "reference": turn.reply,
+                "expected": turn.answer,
+                "answer": "",
+                "done": False,
+            }
+        )
 
-    def seconds_at(self, done: int) -> float:
-        """As if the read had gone evenly; work after a pause was asked for takes no running time."""
-        return round(max(self.before_seconds, self.now_seconds - self.work_seconds * (1 - done / self.count)), 3)
+    def say(self, answer: str, *, done: bool) -> None:
+        self._items[-1] = {**self._items[-1], "answer": answer, "done": done}
+
+    def tail(self) -> AnswerTail:
+        return {"from": self._count - len(self._items), "items": list(self._items)}
 
 
 class _TailText:
@@ -312,7 +266,7 @@ class _TailText:
         """The last pieces after `tokens` tokens, of which `tail` are the last, with a lead."""
         self._catch_up(tokens, tail)
         shown = list(self._pieces)
-        nats = [_short(nat, 4) for _, nat in tail[len(tail) - len(shown) :]]
+        nats = [short(nat, 4) for _, nat in tail[len(tail) - len(shown) :]]
         return {"from": tokens - len(shown), "pieces": list(zip(shown, nats, strict=True))}
 
     def _catch_up(self, tokens: int, tail: list[tuple[int, float]]) -> None:
@@ -323,8 +277,3 @@ class _TailText:
         new = tail[len(tail) - (tokens - self._told) :]
         self._pieces.extend(self._detokeniser.push(token) for token, _ in new)
         self._told = tokens
-
-
-def _short(value: float, digits: int = 6) -> float | None:
-    """As many digits as a reader of frames can use: a frame is sent several times a second."""
-    return rounded(finite_or_none(value), digits)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import threading
 import unicodedata
 from dataclasses import dataclass
+from itertools import count
 
+from transformers import PreTrainedTokenizerBase
+
+from comparisons.text.feeds import Encoder
+from comparisons.text.prompts import as_prompt
 from streaming.errors import SettingsError
 
-__all__ = ["MOST_CHARACTERS", "Inbox", "Question", "as_line"]
+__all__ = ["MOST_CHARACTERS", "Inbox", "Question", "Questions", "as_line"]
 
 MOST_CHARACTERS = 500
 
@@ -52,6 +57,25 @@ def as_line(text: object) -> str:
     return line
 
 
+class Questions:
+    """Makes questions of what a visitor types, and counts them. From any thread."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """None yet, for lanes of this tokenizer's model."""
+        self._encode = Encoder(tokenizer)
+        self._numbers = count(1)
+
+    def make(self, text: object) -> Question:
+        """The question that a stranger's text is, read as one line.
+
+        Raises:
+            SettingsError: the text is no question.
+        """
+        line = as_line(text)
+        ids, blank_line = self._encode(as_prompt(line)), self._encode("\n\n")
+        return Question(id=next(self._numbers), text=line, ids=ids, blank_line=blank_line)
+
+
 class Inbox:
     """Where a question waits for its lane: the latest alone, until the lane closes it for good."""
 
@@ -69,7 +93,8 @@ class Inbox:
     def put(self, question: Question) -> bool:
         """Let a question wait, in the place of an earlier one; False where nobody will take it any more."""
         with self._lock:
-            if self._open:
+            late = self._waiting is not None and self._waiting.id > question.id
+            if self._open and not late:
                 self._waiting = question
             return self._open
 

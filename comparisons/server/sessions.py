@@ -17,7 +17,8 @@ from typing import Any
 from comparisons.runs.cores import Cores
 from comparisons.runs.frames import Frame, Loading, LoadingStage, Reason, Waiting
 from comparisons.runs.memory import KvMemory
-from comparisons.runs.runner import Run, RunSettings
+from comparisons.runs.runner import Run
+from comparisons.runs.settings import RunSettings
 from comparisons.server.model_cache import Copy, Shelf
 from comparisons.server.queue import Place, Places
 from comparisons.text.choices import Reading

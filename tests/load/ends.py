@@ -30,7 +30,8 @@ import httpx
 import psutil
 
 from comparisons.metrics import process_rss_bytes
-from comparisons.runs.runner import Run, RunSettings
+from comparisons.runs.runner import Run
+from comparisons.runs.settings import RunSettings
 from comparisons.server.config import read_config
 from comparisons.server.connections import SILENT_MS
 from streaming.policy import Policy

@@ -12,7 +12,8 @@ from comparisons.recordings import files
 from comparisons.recordings.compare import compare
 from comparisons.recordings.format import LANE_NUMBERS, Recording
 from comparisons.recordings.recorder import record
-from comparisons.runs.runner import Run, RunSettings
+from comparisons.runs.runner import Run
+from comparisons.runs.settings import RunSettings
 from streaming.policy import Policy
 from tests.support.recorded import recorded
 from tests.support.speaking import loaded

@@ -6,13 +6,15 @@ import time
 import numpy as np
 import pytest
 
-from comparisons.runs.journal import KEPT_POINTS, TAIL_TOKENS, Journal, KvUse
+from comparisons.runs.curve import KEPT_POINTS, KvUse
+from comparisons.runs.journal import TAIL_TOKENS, Journal
+from streaming.policy import Policy
 from tests.support.speaking import tokenizer
 
 
 def make(stride: int = 4) -> Journal:
     return Journal(
-        policy={"label": "dense", "kind": "dense", "sinks": 0, "recent": 0},
+        policy=Policy.parse("dense"),
         milestones={"training-length": 64},
         window=16,
         stride=stride,
@@ -87,7 +89,7 @@ def test_frames_carry_six_digits():
 def test_the_time_of_a_curve_never_runs_back_even_if_a_pause_came_in_the_middle_of_a_read():
     now = [1.0]
     journal = Journal(
-        policy={"label": "dense"}, milestones={}, window=16, stride=4, tokenizer=tokenizer(), clock=lambda: now[0]
+        policy=Policy.parse("dense"), milestones={}, window=16, stride=4, tokenizer=tokenizer(), clock=lambda: now[0]
     )  # fmt: skip
     journal.add_read([50] * 8, np.full(8, 2.0), 0.5, KvUse())
     now[0] = 1.01

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from comparisons.runs.curve import TAIL_POINTS
 from comparisons.runs.frames import LaneFrame
-from comparisons.runs.journal import TAIL_POINTS, TAIL_TOKENS
-from comparisons.runs.lanes import Lane, LaneSettings
+from comparisons.runs.journal import TAIL_TOKENS
+from comparisons.runs.lanes import Lane, lane_journal
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.questions import Question
+from comparisons.runs.settings import LaneSettings
 from comparisons.text.feeds import PromptFeed, TextFeed
 from comparisons.text.prompts import as_prompt, turn, turns
 from streaming import families
@@ -34,9 +36,9 @@ QUIET = {"answers": False, "perplexity_window": 64, "stride": 8}
 def open_lane(policy: str, *, model: LoadedModel | None = None, feed=None, memory=None, **settings) -> Lane:
     model = model or loaded()
     feed = feed or PromptFeed(model.tokenizer, model.start_token, seed=0)
-    lane = Lane(model, Policy.parse(policy), feed, LaneSettings(**settings), time.monotonic, memory)
-    lane.open()
-    return lane
+    chosen, lane_settings = Policy.parse(policy), LaneSettings(**settings)
+    journal = lane_journal(model, chosen, lane_settings)
+    return Lane.open(model, chosen, feed, lane_settings, journal, memory=memory)
 
 
 def drive(lane: Lane, most=lambda: 256) -> Lane:
@@ -58,29 +60,29 @@ def test_the_curve_is_that_of_the_whole_text_read_at_once(policy, chunk):
     most = {"any": lambda: sizes.randint(1, 90)}.get(chunk, lambda: int(chunk) if chunk != "any" else 0)
     lane = drive(open_lane(policy, max_tokens=count, **QUIET), most)
     _, nats = offline_nats(policy, count)
-    points = lane.snapshot(0)["curve"]["points"]
+    points = lane.journal.snapshot(0)["curve"]["points"]
     assert [token for token, *_ in points] == list(range(8, count + 1, 8))
     for token, perplexity, *_ in points:
         assert perplexity == pytest.approx(math.exp(np.nanmean(nats[max(0, token - 64) : token])), rel=1e-4)
-    total = lane.snapshot(0)["perplexity_total"]
+    total = lane.journal.snapshot(0)["perplexity_total"]
     assert total == pytest.approx(math.exp(np.nanmean(nats)), rel=1e-4)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_memory_curve_is_what_the_cache_holds_token_by_token(policy):
     lane = drive(open_lane(policy, max_tokens=96, **{**QUIET, "stride": 1}), lambda: 41)
-    points = lane.snapshot(0)["curve"]["points"]
+    points = lane.journal.snapshot(0)["curve"]["points"]
     stream = open_stream(loaded(), Policy.parse(policy))
     for place, token in enumerate(ids_of(PromptFeed(tokenizer(), 0, seed=0), 96)):
         stream.read([token])
-        assert points[place][2] == stream.nbytes
-    frame = lane.snapshot(0)
-    assert (frame["kv_bytes"], frame["cache_tokens"]) == (stream.nbytes, len(stream.held()))
+        assert points[place][2] == stream.peak_nbytes
+    frame = lane.journal.snapshot(0)
+    assert (frame["kv_bytes"], frame["cache_tokens"]) == (stream.peak_nbytes, len(stream.held()))
 
 
 def test_points_carry_rising_seconds_and_the_work_of_their_own_stride():
     lane = drive(open_lane("dense", max_tokens=200, **QUIET), lambda: 50)
-    points = lane.snapshot(0)["curve"]["points"]
+    points = lane.journal.snapshot(0)["curve"]["points"]
     seconds = [point[4] for point in points]
     assert seconds == sorted(seconds)
     assert all(point[3] > 0 for point in points)
@@ -88,7 +90,7 @@ def test_points_carry_rising_seconds_and_the_work_of_their_own_stride():
 
 
 def test_all_policies_read_the_same_tokens():
-    tails = [drive(open_lane(policy, max_tokens=120)).snapshot(0)["text"] for policy in POLICIES]
+    tails = [drive(open_lane(policy, max_tokens=120)).journal.snapshot(0)["text"] for policy in POLICIES]
     assert all([p for p, _ in tail["pieces"]] == [p for p, _ in tails[0]["pieces"]] for tail in tails)
 
 
@@ -96,7 +98,7 @@ def test_all_policies_read_the_same_tokens():
 def test_the_memory_budget_is_used_to_the_last_token_that_fits(most):
     budget = 300 * BYTES_PER_TOKEN + BYTES_PER_TOKEN - 1
     lane = drive(open_lane("dense", kv_budget_bytes=budget), lambda: most)
-    frame = lane.snapshot(0)
+    frame = lane.journal.snapshot(0)
     assert frame["tokens"] == 300
     assert frame["tokens"] * BYTES_PER_TOKEN <= budget < (frame["tokens"] + 1) * BYTES_PER_TOKEN
     assert (frame["status"], frame["reason"], frame["kv_bytes"]) == ("stopped", "kv-budget", 300 * BYTES_PER_TOKEN)
@@ -106,16 +108,16 @@ def test_the_memory_budget_is_used_to_the_last_token_that_fits(most):
 
 def test_the_memory_budget_stops_a_window_only_where_the_window_does_not_fit():
     budget = 100 * BYTES_PER_TOKEN
-    fits = drive(open_lane("sinks:4+96", kv_budget_bytes=budget, max_tokens=400)).snapshot(0)
+    fits = drive(open_lane("sinks:4+96", kv_budget_bytes=budget, max_tokens=400)).journal.snapshot(0)
     assert (fits["tokens"], fits["reason"], fits["kv_bytes"]) == (400, "tokens", budget)
-    larger = drive(open_lane("sinks:4+97", kv_budget_bytes=budget, max_tokens=400)).snapshot(0)
+    larger = drive(open_lane("sinks:4+97", kv_budget_bytes=budget, max_tokens=400)).journal.snapshot(0)
     assert (larger["tokens"], larger["reason"]) == (100, "kv-budget")
-    none = drive(open_lane("recompute:16", kv_budget_bytes=budget, max_tokens=150)).snapshot(0)
-    assert (none["tokens"], none["reason"], none["kv_bytes"]) == (150, "tokens", 0)
+    none = drive(open_lane("recompute:16", kv_budget_bytes=budget, max_tokens=150)).journal.snapshot(0)
+    assert (none["tokens"], none["reason"], none["kv_bytes"]) == (150, "tokens", 17 * BYTES_PER_TOKEN)
 
 
 def test_milestones_are_noted_where_they_happen():
-    frame = drive(open_lane("sinks:4+28", max_tokens=90, **QUIET)).snapshot(0)
+    frame = drive(open_lane("sinks:4+28", max_tokens=90, **QUIET)).journal.snapshot(0)
     noted = [(event["kind"], event["at"]) for event in frame["events"]]
     assert noted == [("first-eviction", 33), ("training-length", 64), ("stopped", 90)]
     seconds = [event["seconds"] for event in frame["events"]]
@@ -124,7 +126,7 @@ def test_milestones_are_noted_where_they_happen():
 
 def test_a_text_ends_the_lane_at_its_last_token():
     feed = TextFeed(tokenizer(), 0, "A lantern, a boat and a key. " * 20)
-    frame = drive(open_lane("sinks:4+28", feed=feed)).snapshot(0)
+    frame = drive(open_lane("sinks:4+28", feed=feed)).journal.snapshot(0)
     assert (frame["status"], frame["reason"]) == ("stopped", "end-of-text")
     assert frame["tokens"] == len(ids_of(feed, 10**6))
 
@@ -132,7 +134,7 @@ def test_a_text_ends_the_lane_at_its_last_token():
 def test_text_and_likelihoods_stand_at_their_tokens():
     lane = drive(open_lane("sinks:4+28", max_tokens=400, **QUIET), lambda: 37)
     ids, nats = offline_nats("sinks:4+28", 400)
-    text = lane.snapshot(0)["text"]
+    text = lane.journal.snapshot(0)["text"]
     assert text["from"] == 400 - TAIL_TOKENS
     assert "".join(piece for piece, _ in text["pieces"]) == tokenizer().decode(ids[-TAIL_TOKENS:])
     assert [nat for _, nat in text["pieces"]] == pytest.approx(nats[-TAIL_TOKENS:], rel=1e-3, abs=1e-3)
@@ -140,9 +142,9 @@ def test_text_and_likelihoods_stand_at_their_tokens():
 
 def test_the_first_token_has_no_likelihood():
     lane = open_lane("dense", **QUIET)
-    assert lane.snapshot(0)["text"] == {"from": 0, "pieces": []}
+    assert lane.journal.snapshot(0)["text"] == {"from": 0, "pieces": []}
     lane.advance(1)
-    frame = lane.snapshot(0)
+    frame = lane.journal.snapshot(0)
     assert frame["text"] == {"from": 0, "pieces": [("<s>", None)]}
     assert (frame["perplexity"], frame["perplexity_total"]) == (None, None)
 
@@ -155,7 +157,7 @@ def test_text_never_shows_parts_of_characters(most):
     told = 0
     while not lane.ended:
         lane.advance(most)
-        tail = lane.snapshot(0)["text"]
+        tail = lane.journal.snapshot(0)["text"]
         shown = [piece for piece, _ in tail["pieces"]]
         assert "\ufffd" not in "".join(shown)
         seen += "".join(shown[told - tail["from"] :]) if most <= TAIL_TOKENS else ""
@@ -166,11 +168,14 @@ def test_text_never_shows_parts_of_characters(most):
 
 def test_snapshots_send_what_is_asked_for_and_at_least_the_end():
     lane = drive(open_lane("dense", max_tokens=800, **QUIET))
-    assert lane.snapshot(0)["curve"]["from"] == 0
-    assert len(lane.snapshot(0)["curve"]["points"]) == 100
-    late = lane.snapshot(98)["curve"]
+    assert lane.journal.snapshot(0)["curve"]["from"] == 0
+    assert len(lane.journal.snapshot(0)["curve"]["points"]) == 100
+    late = lane.journal.snapshot(98)["curve"]
     assert (late["from"], len(late["points"])) == (100 - TAIL_POINTS, TAIL_POINTS)
-    assert lane.snapshot(20)["curve"] == {"from": 20, "points": lane.snapshot(0)["curve"]["points"][20:]}
+    assert lane.journal.snapshot(20)["curve"] == {
+        "from": 20,
+        "points": lane.journal.snapshot(0)["curve"]["points"][20:],
+    }
 
 
 def shapes(frame: LaneFrame) -> np.ndarray:
@@ -183,7 +188,7 @@ def answers_of(policy: str, **settings) -> list[dict]:
     lane, done = open_lane(policy, **settings), {}
     while not lane.ended:
         lane.advance(256)
-        done |= {a["turn"]: a for a in lane.snapshot(0)["answers"]["items"] if a["done"]}
+        done |= {a["turn"]: a for a in lane.journal.snapshot(0)["answers"]["items"] if a["done"]}
     return list(done.values())
 
 
@@ -193,8 +198,8 @@ def test_all_lanes_answer_the_same_turns_and_answering_leaves_no_trace():
     assert turns[0] == turns[1]
     assert turns[0][:5] == [0, 3, 6, 9, 12]
     for policy in ("dense", "sinks:4+28"):
-        talking = drive(open_lane(policy, **settings)).snapshot(0)
-        silent = drive(open_lane(policy, answers=False, **settings)).snapshot(0)
+        talking = drive(open_lane(policy, **settings)).journal.snapshot(0)
+        silent = drive(open_lane(policy, answers=False, **settings)).journal.snapshot(0)
         assert shapes(talking) == pytest.approx(shapes(silent), rel=1e-4)
         assert talking["kv_bytes"] == silent["kv_bytes"]
 
@@ -222,16 +227,16 @@ def test_an_answer_grows_step_by_step_and_ends_at_its_length():
     lane = open_lane("dense", answer_tokens=5)
     while not lane.answering:
         lane.advance(256)
-    tokens, shown = lane.snapshot(0)["tokens"], []
+    tokens, shown = lane.journal.snapshot(0)["tokens"], []
     while lane.answering:
         assert lane.advance(256) == 0
-        frame = lane.snapshot(0)
+        frame = lane.journal.snapshot(0)
         assert frame["tokens"] == tokens
         shown.append((frame["answers"]["items"][-1]["answer"], frame["answers"]["items"][-1]["done"]))
     assert [done for _, done in shown] == [False] * 5 + [True]
-    assert lane.snapshot(0)["status"] == "answering"
+    assert lane.journal.snapshot(0)["status"] == "answering"
     lane.advance(1)
-    assert lane.snapshot(0)["status"] == "reading"
+    assert lane.journal.snapshot(0)["status"] == "reading"
 
 
 def test_answers_get_rarer_as_the_stream_grows():
@@ -241,7 +246,7 @@ def test_answers_get_rarer_as_the_stream_grows():
     while not lane.ended:
         lane.advance(4096)
         if lane.answering:
-            turns.append(lane.snapshot(0)["answers"]["items"][-1]["turn"])
+            turns.append(lane.journal.snapshot(0)["answers"]["items"][-1]["turn"])
             while lane.answering:
                 lane.advance(1)
     assert turns[:16] == list(range(0, 32, 2))
@@ -254,8 +259,8 @@ def test_no_answer_where_the_budget_has_ended_the_lane():
     ids = ids_of(PromptFeed(tokenizer(), 0, seed=0), 10**4)
     at = answers_of("dense", max_tokens=400)[1]["at"]
     lane = drive(open_lane("dense", max_tokens=at))
-    assert lane.snapshot(0)["tokens"] == at < len(ids)
-    assert [a["turn"] for a in lane.snapshot(0)["answers"]["items"]] == [0]
+    assert lane.journal.snapshot(0)["tokens"] == at < len(ids)
+    assert [a["turn"] for a in lane.journal.snapshot(0)["answers"]["items"]] == [0]
 
 
 def test_an_answer_is_never_longer_than_the_memory_that_is_left():
@@ -274,7 +279,7 @@ def test_a_budget_below_a_single_token_reads_nothing():
     wide = tiny.build("llama", vocab_size=len(tokenizer()), head_dim=2048)
     families.prepare(wide)
     model = LoadedModel(name="wide", model=wide, tokenizer=tokenizer(), context=64, start_token=0)
-    frame = drive(open_lane("dense", model=model, kv_budget_bytes=2**16)).snapshot(0)
+    frame = drive(open_lane("dense", model=model, kv_budget_bytes=2**16)).journal.snapshot(0)
     assert (frame["tokens"], frame["reason"], frame["perplexity"]) == (0, "kv-budget", None)
 
 
@@ -298,10 +303,10 @@ def test_a_model_that_gives_no_number_is_an_error_in_words():
 def test_a_closed_lane_keeps_its_measurements():
     lane = open_lane("dense", **QUIET)
     lane.advance(64)
-    before = lane.snapshot(0)
+    before = lane.journal.snapshot(0)
     lane.close()
     lane.close()
-    after = lane.snapshot(0)
+    after = lane.journal.snapshot(0)
     assert (after["tokens"], after["curve"], after["kv_bytes"]) == (64, before["curve"], before["kv_bytes"])
 
 
@@ -333,9 +338,9 @@ def question(text: str = "Who hid the lantern?", number: int = 1) -> Question:
 
 def reply(lane: Lane, most: int = 256) -> dict:
     """The lane's reply to the question that waits, to its end."""
-    while lane.asked:
+    while lane.replies.wanted:
         lane.reply(most)
-    return lane.snapshot(0)["said"]
+    return lane.journal.snapshot(0)["said"]
 
 
 def continuation(policy: str, ids: list[int], most: int) -> str:
@@ -353,12 +358,12 @@ def test_questions_leave_no_trace_in_what_is_read(policy, most):
         lane = open_lane(policy, max_tokens=120, answer_tokens=3, **QUIET)
         for number in range(1, 200):
             if asking and not lane.ended and number % 3 == 0:
-                lane.ask(question(number=number))
+                lane.replies.ask(question(number=number))
                 reply(lane, most)
             lane.advance(17)
         return lane
 
-    asked, silent = read(asking=True).snapshot(0), read(asking=False).snapshot(0)
+    asked, silent = read(asking=True).journal.snapshot(0), read(asking=False).journal.snapshot(0)
     assert asked["said"] is not None and silent["said"] is None
     assert asked["text"] == silent["text"], "every token's nats, to the last digit"
     assert shapes(asked).tolist() == shapes(silent).tolist()
@@ -370,7 +375,7 @@ def test_a_reply_is_what_the_stream_would_say_if_the_question_were_its_next_turn
     lane = open_lane("sinks:4+28", answer_tokens=9, **QUIET)
     for _ in range(30):
         lane.advance(7)
-    lane.ask(question())
+    lane.replies.ask(question())
     said = reply(lane, most)
     ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 210), *encoded("\n\n"), *question().ids]
     assert said["answer"] == continuation("sinks:4+28", ids, 9) != ""
@@ -382,14 +387,14 @@ def test_between_two_turns_a_question_needs_no_blank_line():
     lane = open_lane("dense", answer_tokens=9, **QUIET)
     first = 1 + len(encoded(turn(0, 0).prompt_text)) + len(encoded(turn(0, 0).reply_text))
     lane.advance(first)
-    lane.ask(question())
+    lane.replies.ask(question())
     ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), first), *question().ids]
     assert reply(lane)["answer"] == continuation("dense", ids, 9)
 
 
 def test_a_question_before_the_first_token_begins_with_the_start_token():
     lane = open_lane("dense", answer_tokens=9, **QUIET)
-    lane.ask(question())
+    lane.replies.ask(question())
     said = reply(lane)
     assert (said["at"], said["answer"]) == (0, continuation("dense", [0, *question().ids], 9))
 
@@ -397,22 +402,22 @@ def test_a_question_before_the_first_token_begins_with_the_start_token():
 def test_a_reply_grows_token_by_token_and_ends_with_its_line():
     lane = open_lane("dense", model=by_rote(":", " a", "b", "\n", "never"), **QUIET)
     lane.advance(20)
-    lane.ask(question())
+    lane.replies.ask(question())
     shown = []
-    while lane.asked:
+    while lane.replies.wanted:
         lane.reply(256)
-        shown.append((lane.snapshot(0)["said"]["answer"], lane.snapshot(0)["said"]["done"]))
+        shown.append((lane.journal.snapshot(0)["said"]["answer"], lane.journal.snapshot(0)["said"]["done"]))
     assert shown == [("", False), ("", False), ("a", False), ("ab", False), ("ab", True)]
 
 
 def test_a_new_question_takes_the_place_of_an_unfinished_one():
     lane = open_lane("dense", **QUIET)
     lane.advance(20)
-    lane.ask(question("First?", 1))
+    lane.replies.ask(question("First?", 1))
     for _ in range(4):
         lane.reply(256)
-    lane.ask(question("Second?", 2))
-    lane.ask(question("Third?", 3))
+    lane.replies.ask(question("Second?", 2))
+    lane.replies.ask(question("Third?", 3))
     said = reply(lane)
     assert (said["id"], said["question"], said["done"]) == (3, "Third?", True)
 
@@ -421,18 +426,18 @@ def test_a_question_that_the_memory_budget_cannot_hold_is_told_so_and_the_lane_r
     long = question("Who hid the lantern behind the stove, and why, and when? " * 8)
     lane = open_lane("dense", kv_budget_bytes=100 * BYTES_PER_TOKEN, **QUIET)
     lane.advance(100 - len(long.ids) // 2)
-    lane.ask(long)
+    lane.replies.ask(long)
     assert reply(lane)["reason"] == "kv-budget"
-    lane.ask(question("A?", 2))
+    lane.replies.ask(question("A?", 2))
     assert reply(lane)["reason"] is None, "a shorter one has room"
-    assert drive(lane).snapshot(0)["tokens"] == 100
+    assert drive(lane).journal.snapshot(0)["tokens"] == 100
 
 
 def test_a_reply_is_never_longer_than_the_memory_that_is_left():
     taken = 60 + len(encoded("\n\n")) + len(question().ids)
     lane = open_lane("dense", kv_budget_bytes=(taken + 2) * BYTES_PER_TOKEN, **QUIET)
     lane.advance(60)
-    lane.ask(question())
+    lane.replies.ask(question())
     ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 60), *encoded("\n\n"), *question().ids]
     assert reply(lane)["answer"] == continuation("dense", ids, 2)
 
@@ -445,19 +450,19 @@ def test_what_a_bounded_lane_needs_nobody_takes_away(policy):
     for number in range(1, 10_000):
         lane.advance(17)
         if lane.answering:  # the moment when it needs most
-            lane.ask(question(number=number))
+            lane.replies.ask(question(number=number))
             assert reply(lane)["reason"] is None
         if lane.ended:
             break
-    frame = lane.snapshot(0)
+    frame = lane.journal.snapshot(0)
     assert (frame["reason"], frame["tokens"]) == ("tokens", 150)
     assert frame["answers"]["items"]
 
 
 def test_a_bounded_lane_that_does_not_find_what_it_needs_says_so_at_once():
     memory = KvMemory(32 * BYTES_PER_TOKEN)
-    assert drive(open_lane("sinks:4+28", memory=memory)).snapshot(0)["tokens"] == 0
-    assert drive(open_lane("sinks:4+28", memory=memory)).snapshot(0)["reason"] == "memory"
+    assert drive(open_lane("sinks:4+28", memory=memory)).journal.snapshot(0)["tokens"] == 0
+    assert drive(open_lane("sinks:4+28", memory=memory)).journal.snapshot(0)["reason"] == "memory"
 
 
 @pytest.mark.parametrize(
@@ -468,29 +473,29 @@ def test_a_lane_that_has_ended_says_why_it_cannot_answer(settings, reason):
         lane = open_lane("dense", **settings, **QUIET)
         drive(lane)
         if asked_first:
-            lane.ask(question())
+            lane.replies.ask(question())
         lane.close()
         if not asked_first:
-            lane.ask(question())
-        said = lane.snapshot(0)["said"]
+            lane.replies.ask(question())
+        said = lane.journal.snapshot(0)["said"]
         assert (said["done"], said["reason"], said["answer"], said["at"]) == (True, reason, "", 90)
 
 
 def test_a_lane_that_is_closed_in_the_middle_of_a_reply_keeps_what_it_said():
     lane = open_lane("dense", model=by_rote(":", " a", "b", "c", "d"), **QUIET)
     lane.advance(20)
-    lane.ask(question())
+    lane.replies.ask(question())
     for _ in range(4):
         lane.reply(256)
     lane.close()
-    said = lane.snapshot(0)["said"]
+    said = lane.journal.snapshot(0)["said"]
     assert (said["answer"], said["done"], said["reason"]) == ("ab", True, "ended")
 
 
 def test_facts_are_told_with_the_token_after_which_they_are_known():
     lane = drive(open_lane("sinks:4+28", max_tokens=700, **QUIET), lambda: 13)
     text = "".join(each.text for each in islice(turns(0), 60))
-    told = lane.snapshot(0)["told"]
+    told = lane.journal.snapshot(0)["told"]
     assert len(told) == 3 and [fact["at"] for fact in told] == sorted((fact["at"] for fact in told), reverse=True)
     for fact in told:
         known = tokenizer().decode(ids_of(PromptFeed(tokenizer(), None, seed=0), fact["at"] - 1))
@@ -501,18 +506,18 @@ def test_facts_are_told_with_the_token_after_which_they_are_known():
 def test_a_lane_waits_for_a_feed_that_has_nothing_yet_and_ends_with_it():
     feed = PatientFeed()
     lane = open_lane("dense", feed=feed, **QUIET)
-    assert (lane.advance(50), lane.snapshot(0)["status"]) == (0, "waiting")
+    assert (lane.advance(50), lane.journal.snapshot(0)["status"]) == (0, "waiting")
     feed.say("A lantern.")
     assert lane.advance(50) == len(encoded("A lantern."))
-    assert lane.snapshot(0)["status"] == "reading"
-    assert (lane.advance(50), lane.snapshot(0)["status"], lane.ended) == (0, "waiting", False)
-    lane.ask(question())
+    assert lane.journal.snapshot(0)["status"] == "reading"
+    assert (lane.advance(50), lane.journal.snapshot(0)["status"], lane.ended) == (0, "waiting", False)
+    lane.replies.ask(question())
     assert reply(lane)["done"]
     feed.say(" A key.")
     feed.end()
     assert lane.advance(50) == len(encoded(" A key."))
     assert lane.advance(50) == 0
-    assert (lane.snapshot(0)["reason"], lane.snapshot(0)["tokens"]) == (
+    assert (lane.journal.snapshot(0)["reason"], lane.journal.snapshot(0)["tokens"]) == (
         "end-of-text",
         len(encoded("A lantern. A key.")),
     )
@@ -522,7 +527,7 @@ def test_the_attention_on_the_first_tokens_is_that_of_the_stream_and_leaves_no_t
     watched = {}
     for policy in ("dense", "sinks:4+28", "window:32", "recompute:16"):
         lane = drive(open_lane(policy, max_tokens=90, **QUIET), lambda: 90)
-        watched[policy] = lane.snapshot(0)
+        watched[policy] = lane.journal.snapshot(0)
     for policy in ("dense", "sinks:4+28"):
         share = SinkShare(4, last=16)
         read = open_stream(loaded(), Policy.parse(policy)).read(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import math
 import subprocess
@@ -21,12 +20,20 @@ from hypothesis import strategies as st
 from comparisons.runs.cores import Cores
 from comparisons.runs.frames import Frame
 from comparisons.runs.questions import Question
-from comparisons.runs.runner import Run, RunSettings
+from comparisons.runs.runner import Run
+from comparisons.runs.settings import RunSettings
 from comparisons.text.feeds import PromptFeed, TextFeed
-from streaming.cache import StreamCache
 from streaming.errors import SettingsError, StreamError
 from streaming.policy import Policy
-from tests.support.speaking import BYTES_PER_TOKEN, FailingFeed, PatientFeed, loaded, tokenizer, wait_until
+from tests.support.speaking import (
+    BYTES_PER_TOKEN,
+    FailingFeed,
+    PatientFeed,
+    loaded,
+    streams_left,
+    tokenizer,
+    wait_until,
+)
 
 BOTH = (Policy.parse("dense"), Policy.parse("sinks:4+28"))
 ENDLESS = {"max_tokens": 10**9, "kv_budget_bytes": 2**36}
@@ -124,11 +131,6 @@ def test_a_slow_lane_does_not_hold_a_fast_one_up():
     assert fast["tokens"] > 3 * slow["tokens"]
 
 
-def streams_left() -> int:
-    gc.collect()
-    return sum(type(thing) is StreamCache and bool(thing.layers) for thing in gc.get_objects())
-
-
 def reading(run: Run) -> Iterator[Frame]:
     frames = run.frames()
     for frame in frames:
@@ -186,8 +188,8 @@ def test_a_run_ends_at_once_and_leaves_nothing(end, answers):
     assert run.state == "finished"
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(run.id)]
     assert streams_left() == before
-    with pytest.raises(StreamError, match="new one"):
-        run.start()
+    with pytest.raises(StreamError, match="told already"):
+        next(run.frames())
 
 
 def test_stopping_takes_less_than_a_second():
@@ -264,8 +266,8 @@ def test_lanes_keep_the_pace_and_follow_its_changes():
         went = (after["tokens"] - before["tokens"]) / (last["seconds"] - first["seconds"])
         assert went == pytest.approx(60, rel=0.2)
         assert after["tokens_per_second"] == pytest.approx(60, rel=0.3)
-    run.pace = None
-    assert run.pace is None
+    run.live.pace = None
+    assert run.live.pace is None
     free = next(frame for frame in frames if frame["seconds"] > last["seconds"] + 1.0)
     assert free["lanes"][1]["tokens"] > last["lanes"][1]["tokens"] + 150
     frames.close()
@@ -281,8 +283,8 @@ def test_a_slow_pace_reads_token_by_token_and_can_be_left_at_once():
     steps = np.diff(tokens)
     assert steps.max() <= 2
     assert 5 <= tokens[-1] <= 10
-    run.pace = 0.5
-    run.pace = 2000
+    run.live.pace = 0.5
+    run.live.pace = 2000
     wait_until(lambda: next(frames)["lanes"][0]["tokens"] > 100, 2.0)
     frames.close()
 
@@ -291,8 +293,8 @@ def test_a_slow_pace_reads_token_by_token_and_can_be_left_at_once():
 def test_a_pace_that_means_nothing_is_refused(pace):
     run = make()
     with pytest.raises(SettingsError, match="pace"):
-        run.pace = pace
-    assert run.pace is None
+        run.live.pace = pace
+    assert run.live.pace is None
 
 
 def test_an_error_in_one_lane_is_told_there_and_the_other_goes_on(caplog):
@@ -482,8 +484,8 @@ def test_a_lane_that_is_stopped_while_it_waits_for_its_turn_does_no_more_work(as
 def test_what_goes_wrong_in_a_reply_is_told_there_and_the_lane_reads_on(caplog):
     run = make(**ENDLESS)
     frames = reading(run)
-    for lane in run._lanes:  # an id that the model does not know, as from a tokenizer larger than its model
-        lane.ask(Question(id=1, text="Who?", ids=(len(tokenizer()) + 5,), blank_line=()))
+    for worker in run._workers:  # an id that the model does not know, as from a tokenizer larger than its model
+        worker.replies.ask(Question(id=1, text="Who?", ids=(len(tokenizer()) + 5,), blank_line=()))
     said = asked(frames, 1)
     assert [one["reason"] for one in said] == ["error", "error"]
     assert "Token ids" in said[0]["message"]

@@ -7,7 +7,8 @@ from functools import cache
 from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import Recorder
 from comparisons.runs.frames import Frame
-from comparisons.runs.runner import Run, RunSettings
+from comparisons.runs.runner import Run
+from comparisons.runs.settings import RunSettings
 from streaming.policy import Policy
 from tests.support.speaking import BYTES_PER_TOKEN, loaded
 

@@ -16,7 +16,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from comparisons.runs.runner import Run, RunSettings
+from comparisons.runs.runner import Run
+from comparisons.runs.settings import RunSettings
 from comparisons.text.feeds import PromptFeed
 from streaming import families
 from streaming.models import LoadedModel

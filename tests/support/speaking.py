@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -16,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from comparisons.text import prompts
 from comparisons.text.feeds import Feed, Segment
 from streaming import families
+from streaming.cache import StreamCache
 from streaming.models import LoadedModel
 from tests.support import tiny
 
@@ -43,6 +45,12 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def loaded() -> LoadedModel:
     """The model with its tokenizer; what it says means nothing."""
     return _with_tokenizer(tiny.build("llama", vocab_size=len(tokenizer())))
+
+
+def streams_left() -> int:
+    """Caches of streams that are open."""
+    gc.collect()
+    return sum(type(thing) is StreamCache and bool(thing.layers) for thing in gc.get_objects())
 
 
 def save(folder: Path) -> Path:

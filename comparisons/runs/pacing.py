@@ -1,0 +1,96 @@
+"""How fast a lane reads: the run's clock, and how many tokens a lane may take at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+__all__ = ["TICK_SECONDS", "Pacer", "RunClock"]
+
+TICK_SECONDS = 0.1
+"""How often a lane at a set pace reads: a slow pace token by token, a fast one some at a time, which costs less."""
+
+_LONGEST_READ_SECONDS = 0.2
+"""How long one read should take, so that a lane soon notices that it is to stop. Where a single token takes about
+as long (a large model, a busy machine), a read may take twice that token's time: shorter ones would gain nothing."""
+
+_CATCH_UP_SECONDS = 0.5
+"""How much reading a lane that was held up may make good at once."""
+
+_LONGEST_REPLY_SECONDS = 0.5
+"""How long a lane may reply to a visitor before it reads again: questions without end hold nothing up."""
+
+
+class RunClock:
+    """Running time: seconds since the start, without the pauses."""
+
+    def __init__(self) -> None:
+        """At 0, standing still."""
+        self._lock = threading.Lock()
+        self._before = 0.0
+        self._since: float | None = None
+
+    def seconds(self) -> float:
+        """Since the start."""
+        with self._lock:
+            return self._before if self._since is None else self._before + time.monotonic() - self._since
+
+    def go(self) -> None:
+        """Start, or go on."""
+        with self._lock:
+            if self._since is None:
+                self._since = time.monotonic()
+
+    def hold(self) -> None:
+        """Stand still."""
+        with self._lock:
+            if self._since is not None:
+                self._before += time.monotonic() - self._since
+                self._since = None
+
+
+class Pacer:
+    """How many tokens a lane may read now, for the pace asked for and for being able to stop soon.
+
+    Attributes:
+        most: tokens that can be read at once without stopping late.
+    """
+
+    def __init__(self, clock: RunClock) -> None:
+        """From the clock's present on."""
+        self._clock = clock
+        self._looked = clock.seconds()
+        self._due = 1.0
+        self._missing = 0.0
+        self._asked_at = time.monotonic()
+        self.most = 1
+        self._alone_seconds = 0.0
+
+    def due(self, pace: float | None, chunk: int) -> int:
+        """Tokens to read now; 0 to wait until a tick's worth of them, one at least, is due."""
+        self._asked_at = time.monotonic()
+        most = min(chunk, self.most)
+        if pace is None:
+            return most
+        now = self._clock.seconds()
+        self._due = min(self._due + (now - self._looked) * pace, max(1.0, pace * _CATCH_UP_SECONDS))
+        self._looked = now
+        self._missing = max(1.0, min(most, pace * TICK_SECONDS)) - self._due
+        return min(most, int(self._due)) if self._missing <= 0 else 0
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it is long ago that anybody wanted to read."""
+        return time.monotonic() - self._asked_at > _LONGEST_REPLY_SECONDS
+
+    def wait_seconds(self, pace: float | None) -> float:
+        """How long to wait after `due` was 0; no longer than a tick, since the pace may change."""
+        return TICK_SECONDS if pace is None else min(TICK_SECONDS, self._missing / pace)
+
+    def took(self, tokens: int, seconds: float) -> None:
+        """What a read took, to know how long the next may be."""
+        self._due = max(0.0, self._due - tokens)
+        if tokens:
+            self._alone_seconds = seconds if tokens == 1 else min(seconds, self._alone_seconds)
+            fitting = int(tokens * max(_LONGEST_READ_SECONDS, 2 * self._alone_seconds) / seconds)
+            self.most = max(1, self.most // 2, min(2 * self.most, fitting))
