@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,17 +23,21 @@ class Sampling:
         temperature: divides the logits; 0 takes the most likely token.
         top_p: the smallest set of most likely tokens that together have this probability stays (Holtzman et al.,
             "The Curious Case of Neural Text Degeneration", 2020).
+        repetition_penalty: divides the logits of tokens that were said before where they are positive, and multiplies
+            them where they are negative (Keskar et al., "CTRL", 2019, section 4.1); 1 changes nothing.
         seed: the same seed on the same stream gives the same tokens.
     """
 
     temperature: float = 0.0
     top_p: float = 1.0
+    repetition_penalty: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
         _require("temperature", self.temperature, 0.0, 100.0)
         _require("top_p", self.top_p, 0.0, 1.0)
+        _require("repetition_penalty", self.repetition_penalty, 1.0, 10.0)
         if self.top_p == 0:
             raise SettingsError("top_p must be more than 0; for the most likely token set temperature to 0.")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 1 << 63:
@@ -47,20 +51,29 @@ def _require(name: str, value: object, least: float, most: float) -> None:
         raise SettingsError(f"{name} must be between {least:g} and {most:g}, not {value:g}.")
 
 
-def pick(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int:
+def pick(logits: Tensor, sampling: Sampling, generator: torch.Generator, said: Sequence[int] = ()) -> int:
     """Choose a token.
 
     Args:
         logits: (V,) float32.
         sampling: how.
         generator: the source of randomness, on the device of the logits.
+        said: ids that the repetition penalty holds back.
     """
+    if said and sampling.repetition_penalty != 1:
+        logits = _penalised(logits, sampling.repetition_penalty, said)
     if sampling.temperature == 0:
         return int(logits.argmax())
     probabilities, order = torch.softmax(logits / sampling.temperature, dim=-1).sort(descending=True)
     before = probabilities.cumsum(dim=-1) - probabilities
     probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
     return int(order[torch.multinomial(probabilities, 1, generator=generator)])
+
+
+def _penalised(logits: Tensor, penalty: float, said: Sequence[int]) -> Tensor:
+    ids = torch.tensor(sorted(set(said)), device=logits.device)  # (n,)
+    scores = logits[ids]  # (n,)
+    return logits.index_put((ids,), torch.where(scores > 0, scores / penalty, scores * penalty))
 
 
 def decode(stream: Stream, *, sampling: Sampling, max_tokens: int, stop: Collection[int] = ()) -> Iterator[int]:
@@ -76,9 +89,11 @@ def decode(stream: Stream, *, sampling: Sampling, max_tokens: int, stop: Collect
         Token ids.
     """
     generator = torch.Generator(stream.logits.device).manual_seed(sampling.seed)
+    said: list[int] = []
     for _ in range(max_tokens):
-        token = pick(stream.logits, sampling, generator)
+        token = pick(stream.logits, sampling, generator, said)
         if token in stop:
             return
+        said.append(token)
         stream.step(token)
         yield token
