@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "run": "read a text under several policies side by side, and keep what was measured as a recording",
+    "chat": "the same requests to several lanes, each of which answers into its own cache",
     "replay": "play a recorded run, one line per lane",
     "compare": "two recordings side by side: settings, perplexity, memory, speed",
     "export": "a recorded run as one HTML file that replays in any browser, offline",

@@ -19,9 +19,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Literal, TypedDict
+from typing import Literal
 
 import torch
+from typing_extensions import TypedDict
 
 from comparisons.limits import Range, check_limits, limited
 from comparisons.runs.dialogue_lane import DialogueLane, TurnRecord
@@ -220,18 +221,32 @@ class Dialogue:
         seq = 0
         while True:
             finished = not any(thread.is_alive() for thread in self._threads)
-            yield DialogueFrame(
-                run=self.id,
-                seq=seq,
-                seconds=time.monotonic() - self._began,
-                state="finished" if finished else "running",
-                heard=len(self._history),
-                lanes=[lane.frame() for lane in self._lanes],
-            )
+            yield self.frame(seq, finished=finished)
             if finished:
                 return
             seq += 1
-            self._threads[0].join(every_seconds) if len(self._threads) == 1 else time.sleep(every_seconds)
+            time.sleep(every_seconds)
+
+    def frame(self, seq: int = 0, *, finished: bool = False) -> DialogueFrame:
+        """The dialogue as it is now."""
+        return DialogueFrame(
+            run=self.id,
+            seq=seq,
+            seconds=time.monotonic() - self._began,
+            state="finished" if finished else "running",
+            heard=self.heard,
+            lanes=[lane.frame() for lane in self._lanes],
+        )
+
+    @property
+    def heard(self) -> int:
+        """Turns that were answered before this dialogue began."""
+        return len(self._history)
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Of keys and values, in the lanes that cache any; 0 before the first token."""
+        return max(lane.lane.stream.bytes_per_token if lane.lane else 0 for lane in self._lanes)
 
     def records(self) -> dict[str, list[TurnRecord]]:
         """What was measured so far, by the label of the lane."""

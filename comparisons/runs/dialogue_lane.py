@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypedDict
 
 import torch
+from typing_extensions import TypedDict
 
 from comparisons.metrics import finite_or_none, perplexity
 from comparisons.runs.speech import answered, broken_words, repetition
