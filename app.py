@@ -199,7 +199,7 @@ def _inputs(words: Words, model: str) -> list[gr.components.Component]:
             *first,
             gr.CheckboxGroup(more, value=list(form.lanes), label=words["more_lanes"]),
             radio("positions", words["sink_positions"], words.group("positions")),
-            gr.Dropdown(list(dict.fromkeys([model, *models.available()])), value=model,
+            gr.Dropdown(list(dict.fromkeys([model, *models.names()])), value=model,
                         label=words["model_choice"], allow_custom_value=True, elem_id="model"),
             radio("source", words["source"], words.group("sources")),
             radio("after", words["after"], words.group("afters")),

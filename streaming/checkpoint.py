@@ -29,6 +29,7 @@ TEXT_FILES = (
     "added_tokens.json",
     "vocab.json",
     "merges.txt",
+    "chat_template.jinja",
 )
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
@@ -74,7 +75,10 @@ def read_config(name: str, folder: Path) -> PreTrainedConfig:
         raw = dict(json.loads((folder / CONFIG).read_text("utf-8")))
         kind = raw.get("model_type")
         if kind in CONFIG_MAPPING:
-            return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            config: PreTrainedConfig = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            return config
     if "auto_map" in raw:
         raise ModelUnsafe(f"'{name}' needs code of its own, never run here: choose a model that transformers knows.")
     raise ModelUnsupported(

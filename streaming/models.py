@@ -1,6 +1,6 @@
-"""Load a checkpoint safely: a bundled model, a local folder, or a repository of the Hugging Face Hub.
+"""Load a checkpoint safely: a model known by its name, a folder, a GGUF file, or a repository of the Hugging Face Hub.
 
-A checkpoint is data here and never code: weights come from safetensors alone, code that a repository brings
+A checkpoint is data here and never code: weights come from safetensors and GGUF alone, code that a repository brings
 along is neither run nor downloaded, and what is downloaded is a short list of file names.
 
 Family, memory and dtype are decided from the configuration and the sizes of the files alone: one that cannot be
@@ -9,13 +9,13 @@ used here is refused before its weights are read or, from the Hub, travel.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -28,21 +28,18 @@ from transformers import (
 )
 from transformers.utils import logging as library_logging
 
-from streaming import families
-from streaming.checkpoint import CONFIG, read_config, sizes_of, weight_bytes
-from streaming.errors import ModelNotFound, ModelUnsupported, SettingsError
-from streaming.hub import Progress, fetch, keep_quiet
+from streaming import families, gguf_file, packaged, sources
+from streaming.checkpoint import read_config, sizes_of, weight_bytes
+from streaming.errors import HubUnreachable, ModelUnsupported, SettingsError
+from streaming.hub import Progress, fetch, fetch_gguf
 from streaming.load_errors import damaged, explained, shown
 from streaming.placement import auto_dtype, fast_bfloat16, free_bytes, free_bytes_everywhere, must_spread
+from streaming.sources import BUNDLED, Source, available, check_hub_id, names
 
-__all__ = ["LoadedModel", "Progress", "available", "check_hub_id", "load"]
+__all__ = ["BUNDLED", "LoadedModel", "Progress", "available", "check_hub_id", "default", "load", "names"]
 
-BUNDLED = Path(__file__).resolve().parent.parent / "assets" / "models"
+_Report = Callable[[Progress], None]
 
-_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
-_HUB_ID = re.compile(rf"{_PART}/{_PART}")
-_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}")
-_BUNDLED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,2})?")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -67,6 +64,14 @@ class LoadedModel:
     start_token: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the caller wants a model, and in what; None for the dtype is the rule's choice."""
+
+    device: torch.device
+    dtype: torch.dtype | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Plan:
     """What a load will do: decided from the config and the sizes alone, before any weight is read."""
@@ -78,25 +83,9 @@ class _Plan:
     spread: bool  # over several devices, through accelerate
 
 
-def available() -> list[str]:
-    """Names of the bundled models, sorted; `load(name)` takes each."""
-    if not BUNDLED.is_dir():
-        return []
-    return sorted(folder.name for folder in BUNDLED.iterdir() if (folder / CONFIG).is_file())
-
-
-def check_hub_id(text: str) -> str:
-    """Return `text` if it has the form of a Hub id, "owner/name"; for what strangers type into a page.
-
-    A text of that form is never taken for a path: `load` asks the Hub for it, whatever folders there are.
-
-    Raises:
-        SettingsError: the text has another form.
-    """
-    odd = ".." in text or "--" in text or text.endswith(".git")
-    if odd or not _HUB_ID.fullmatch(text):
-        raise SettingsError(f"{shown(text)} is not the id of a Hub model: write owner/name, without a host.")
-    return text
+def default() -> str:
+    """The name of the model to begin with: a real language model where one is on this machine, else a tiny one."""
+    return packaged.NAME if packaged.is_here() else "sink"
 
 
 def load(
@@ -107,19 +96,20 @@ def load(
     dtype: str | torch.dtype = "auto",
     on_progress: Callable[[Progress], None] | None = None,
 ) -> LoadedModel:
-    """Load the model that `source` names: a bundled model ("sink"), a Hub id ("owner/name"), or a folder.
+    """Load the model that `source` names: by a name of `names()`, a Hub id, a folder, or a GGUF file.
 
-    A text of the form owner/name is always a Hub id; write ./owner/name for a folder. A Hub model that is in
-    the local cache loads from there when the Hub does not answer.
+    A text of the form owner/name is always a Hub id; write ./owner/name for a folder. owner/name:file.gguf is a GGUF
+    file of the Hub. A Hub model that is in the local cache loads from there when the Hub does not answer.
 
     Args:
-        source: bundled name, Hub id, or path of a folder.
+        source: "smollm2", a bundled name ("sink"), a Hub id, or the path of a folder or of a GGUF file.
         revision: branch, tag or commit of a Hub model; None is its main branch.
         device: "auto" (CUDA when there), "cpu", "cuda" or "cuda:1". A model that is larger than the CUDA
             device is spread over all devices through accelerate, unless the device has a number.
         dtype: "float32", "bfloat16", "float16" or "auto". "auto" on CUDA is bfloat16. On the CPU it is
             float32 below 1 GiB of float32 weights (small models are compared exactly); above, bfloat16 where
             the CPU has instructions for it, otherwise the checkpoint's own, with float32 for float16.
+            The weights of a GGUF file are unpacked, and count as bfloat16 where they have fewer bits.
         on_progress: called now and then, one call at a time, from threads of the download too. To stop a
             load, raise a StreamingError.
 
@@ -127,46 +117,68 @@ def load(
         SettingsError: an argument is out of range.
         ModelError: the model cannot be used; the subclass says why and the message names the remedy.
     """
-    target, chosen = _device(device), _dtype(dtype)
+    place = _Place(_device(device), _dtype(dtype))
     report = on_progress or (lambda progress: None)
-
-    def admit(name: str, folder: Path, sizes: Mapping[str, int]) -> _Plan:
-        return _admit(name, read_config(name, folder), weight_bytes(sizes), target, chosen)
-
-    name, folder = _local_folder(source)
-    if folder is None:
-        keep_quiet()
-        folder = fetch(check_hub_id(name), _revision(revision), admit, report)
-    elif revision is not None:
-        raise SettingsError(f"{shown(source)} is a folder and has no revisions: leave revision out.")
-    sizes = sizes_of(name, folder)
-    return _open(admit(name, folder, sizes), folder, weight_bytes(sizes), report)
+    found = sources.find(source)
+    if found.path is not None and revision is not None:
+        raise SettingsError(f"{shown(source)} is on this machine and has no revisions: leave revision out.")
+    commit = sources.check_revision(revision)
+    if found.name == packaged.NAME:
+        return _load_packaged(found, commit, place, report)
+    if found.file or (found.path and found.path.is_file()):
+        return _load_gguf(found, commit, place, report)
+    return _load_folder(found, commit, place, report)
 
 
-def _local_folder(source: str) -> tuple[str, Path | None]:
-    """The visitor's name of a model and its folder; None for the folder of a Hub id."""
-    if not isinstance(source, str) or not source or not source.isprintable():
-        raise SettingsError("name a model by its bundled name, Hub id (owner/name) or folder.")
-    if _BUNDLED_NAME.fullmatch(source) and (BUNDLED / source).is_dir():
-        return source, BUNDLED / source
-    if _HUB_ID.fullmatch(source):
-        return source, None
-    folder = os.path.expanduser(source)
-    if not os.path.isdir(folder):
-        raise ModelNotFound(
-            f"{shown(source)} is no folder, no Hub id (owner/name, without a host) and no bundled model; "
-            f"bundled: {', '.join(available()) or 'none'}."
-        )
-    return Path(folder).resolve().name, Path(folder)
+def _load_packaged(found: Source, commit: str, place: _Place, report: _Report) -> LoadedModel:
+    """From the package's file where that is here, else the original of the Hub."""
+    folder = packaged.folder(report)
+    try:
+        return _load_folder(replace(found, path=folder), commit, place, report)
+    except HubUnreachable as error:
+        raise packaged.absent() from error
 
 
-def _revision(revision: str | None) -> str:
-    """Check a revision's form: the client makes a file name in its cache of it."""
-    if revision is None:
-        return "main"
-    if not isinstance(revision, str) or ".." in revision or not _REVISION.fullmatch(revision):
-        raise SettingsError(f"{shown(revision)} cannot be a revision: give a branch, a tag or a commit.")
-    return revision
+def _load_folder(found: Source, commit: str, place: _Place, report: _Report) -> LoadedModel:
+    """A checkpoint with safetensors."""
+
+    def admit(folder: Path, sizes: Mapping[str, int]) -> _Plan:
+        return _admit(found.name, read_config(found.name, folder), weight_bytes(sizes), place)
+
+    folder = found.path or fetch(found.hub_id, commit, admit, report)
+    sizes = sizes_of(found.name, folder)
+    plan = admit(folder, sizes)
+    report(Progress(stage="loading", done_bytes=0, total_bytes=weight_bytes(sizes)))
+    with explained(plan.name):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    model = _read_model(plan, AutoModelForCausalLM.from_pretrained, folder, use_safetensors=True, local_files_only=True)
+    report(Progress(stage="loading", done_bytes=weight_bytes(sizes), total_bytes=weight_bytes(sizes)))
+    return _ready(plan, model, tokenizer)
+
+
+def _load_gguf(found: Source, commit: str, place: _Place, report: _Report) -> LoadedModel:
+    """A GGUF file."""
+
+    def admit(described: gguf_file.Described) -> _Plan:
+        size = described.parameters * described.dtype.itemsize
+        return _admit(found.name, described.config, size, place)
+
+    path = found.path or fetch_gguf(found.hub_id, found.file, commit, admit, report)
+    described = gguf_file.describe_file(found.name, path)
+    plan = admit(described)
+    total = described.parameters * plan.dtype.itemsize
+    gguf_file.set_factors(path, described)
+    tokenizer = gguf_file.read_tokenizer(found.name, path, described.header)
+
+    def tell(numbers: int) -> None:
+        report(Progress(stage="loading", done_bytes=min(total, numbers * plan.dtype.itemsize), total_bytes=total))
+
+    tell(0)
+    with explained(plan.name):
+        weights = gguf_file.read_weights(path, described, plan.dtype, tell)
+    model = _read_model(plan, described.model_class.from_pretrained, None, state_dict=weights)
+    gguf_file.stretch(path, described, model)
+    return _ready(plan, model, tokenizer)
 
 
 def _device(text: str) -> torch.device:
@@ -187,10 +199,9 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
     return _DTYPES.get(name)
 
 
-def _admit(
-    name: str, config: PreTrainedConfig, stored_bytes: int, device: torch.device, dtype: torch.dtype | None
-) -> _Plan:
+def _admit(name: str, config: PreTrainedConfig, stored_bytes: int, place: _Place) -> _Plan:
     """Decide how to load `stored_bytes` (0 if unknown), or refuse: for the family, for the memory."""
+    device = place.device
     try:
         families.check(config)
     except ModelUnsupported as error:
@@ -202,21 +213,44 @@ def _admit(
     if getattr(config, "quantization_config", None) is not None:
         raise ModelUnsupported(f"'{name}' is quantised: choose the model that it was made of.")
     stored = getattr(config, "dtype", None) or torch.float32
-    dtype = dtype or auto_dtype(device, stored, stored_bytes, fast_bfloat16=fast_bfloat16())
+    dtype = place.dtype or auto_dtype(device, stored, stored_bytes, fast_bfloat16=fast_bfloat16())
     needed = stored_bytes * dtype.itemsize // stored.itemsize
     free = (free_bytes(device), free_bytes_everywhere())
     spread = must_spread(name, needed, free, device, dtype)
     return _Plan(name=name, config=config, device=device, dtype=dtype, spread=spread)
 
 
-def _open(plan: _Plan, folder: Path, weight_bytes: int, report: Callable[[Progress], None]) -> LoadedModel:
-    """Read tokenizer and weights of a folder that has passed every check."""
-    report(Progress(stage="loading", done_bytes=0, total_bytes=weight_bytes))
-    with explained(plan.name):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    model = _read_model(plan, folder)
+def _read_model(
+    plan: _Plan, from_pretrained: Callable[..., Any], folder: Path | None, **weights: object
+) -> PreTrainedModel:
+    """The model on its device, in eval mode.
+
+    The dtype is given to the library, never set afterwards: a cast would round the rotary frequencies too.
+    """
+    attention = families.attn_implementation(plan.config)
+    model: Any  # the library's own methods are not typed
+    with _ONE_AT_A_TIME, _without_bars(), explained(plan.name):
+        model, info = from_pretrained(
+            folder,
+            config=plan.config,
+            dtype=plan.dtype,
+            attn_implementation=attention,
+            device_map="auto" if plan.spread else None,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **weights,
+        )
+    if info["missing_keys"] or info["mismatched_keys"]:  # the library fills these with random numbers
+        raise damaged(plan.name)
+    if not plan.spread:
+        with explained(plan.name):
+            model.to(plan.device)
+    ready: PreTrainedModel = model.eval().requires_grad_(False)
+    return ready
+
+
+def _ready(plan: _Plan, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> LoadedModel:
     families.prepare(model)
-    report(Progress(stage="loading", done_bytes=weight_bytes, total_bytes=weight_bytes))
     return LoadedModel(
         name=plan.name,
         model=model,
@@ -226,39 +260,13 @@ def _open(plan: _Plan, folder: Path, weight_bytes: int, report: Callable[[Progre
     )
 
 
-def _read_model(plan: _Plan, folder: Path) -> PreTrainedModel:
-    """The model on its device, in eval mode.
-
-    The dtype is given to the library, never set afterwards: a cast would round the rotary frequencies too.
-    """
-    attention = families.attn_implementation(plan.config)
-    with _ONE_AT_A_TIME, _without_bars(), explained(plan.name):
-        model, info = AutoModelForCausalLM.from_pretrained(
-            folder,
-            config=plan.config,
-            dtype=plan.dtype,
-            attn_implementation=attention,
-            device_map="auto" if plan.spread else None,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    if info["missing_keys"] or info["mismatched_keys"]:  # the library fills these with random numbers
-        raise damaged(plan.name)
-    if not plan.spread:
-        with explained(plan.name):
-            model.to(plan.device)
-    return model.eval().requires_grad_(False)
-
-
 @contextmanager
 def _without_bars() -> Iterator[None]:
     """Progress is told to whoever asks for it; the library would draw it on the terminal, too."""
     shown = library_logging.is_progress_bar_enabled()
-    library_logging.disable_progress_bar()
+    library_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library's
     try:
         yield
     finally:
         if shown:
-            library_logging.enable_progress_bar()
+            library_logging.enable_progress_bar()  # type: ignore[no-untyped-call]  # the library's

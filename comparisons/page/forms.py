@@ -108,14 +108,14 @@ class Form:
 
 
 def _check_model(model: object) -> None:
-    """A visitor names a model by its bundled name or Hub id, never by a path."""
+    """A visitor names a model by its name or Hub id, never by a path."""
     if not isinstance(model, str):
         raise SettingsError("model must be the name of a model.")
-    if model and model not in models.available():
+    if model and model not in models.names():
         try:
             models.check_hub_id(model)
         except SettingsError as error:
-            raise SettingsError(f"{error} Bundled: {', '.join(models.available())}.") from None
+            raise SettingsError(f"{error} By name: {', '.join(models.names())}.") from None
 
 
 def _more_lanes(lanes: object) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class Copy:
     """A model on the shelf, or on its way there.
 
     Attributes:
-        name: bundled name or Hub id.
+        name: one of `models.names()`, or a Hub id.
         stays: whether it never makes room for another.
         readers: how many have borrowed it now.
         progress: of its load.
@@ -63,7 +63,7 @@ class Shelf:
         """Hold a model for as long as the block lasts; it may still be on its way.
 
         Args:
-            name: a bundled model, a Hub id ("owner/name"), or "" for the server's own; never a path.
+            name: one of `models.names()`, a Hub id ("owner/name"), or "" for the server's own; never a path.
 
         Raises:
             SettingsError: the name is none of these.
@@ -84,7 +84,7 @@ class Shelf:
         return copy
 
     def _send_for(self, name: str) -> Copy:
-        bundled = name in models.available()
+        bundled = name in models.names()
         if not bundled:
             models.check_hub_id(name)
             self._make_room()

@@ -62,7 +62,7 @@ def test_a_model_is_named_by_its_bundled_name_or_its_hub_id(model):
     "model", ["/etc", "./sink", "..", "sink/", "a/b/c", "https://example.org/a/b", "x" * 500, "é/é"]
 )
 def test_a_model_is_never_a_path_nor_elsewhere(model):
-    with pytest.raises(SettingsError, match=r"write owner/name.*Bundled: sink, vanilla") as refused:
+    with pytest.raises(SettingsError, match=r"write owner/name.*By name: smollm2, sink, vanilla") as refused:
         Form(model=model)
     assert len(str(refused.value)) < 300
 

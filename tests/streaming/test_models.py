@@ -31,7 +31,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as library_logging
 
-from streaming import models, placement
+from streaming import models, placement, sources
 from streaming.errors import (
     HubUnreachable,
     ModelDamaged,
@@ -344,7 +344,7 @@ def test_every_bundled_model_loads(name: str) -> None:
 
 
 def test_bundled_names(tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "BUNDLED", tmp_path)
+    monkeypatch.setattr(sources, "BUNDLED", tmp_path)
     write(tmp_path / "zig", files)
     write(tmp_path / "ant", files)
     write(tmp_path / "broken", damage(files, "weights cut short"))
@@ -357,7 +357,7 @@ def test_bundled_names(tmp_path: Path, files: dict[str, bytes], monkeypatch: pyt
         models.load("hollow")
     with pytest.raises(ModelNotFound, match=r"'bee'.* ant, broken, zig"):
         models.load("bee")
-    monkeypatch.setattr(models, "BUNDLED", tmp_path / "nowhere")
+    monkeypatch.setattr(sources, "BUNDLED", tmp_path / "nowhere")
     assert models.available() == []
 
 

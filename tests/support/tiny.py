@@ -60,8 +60,8 @@ def config(name: str, **changes: object) -> PreTrainedConfig:
     model_type, more = CONFIGS[name]
     if model_type == "mpt":
         return AutoConfig.for_model(
-            "mpt", d_model=64, n_heads=4, n_layers=2, expansion_ratio=2, max_seq_len=64, vocab_size=VOCAB,
-            **{"initializer_range": 0.2, **changes},
+            "mpt", d_model=64, n_heads=4, n_layers=2, expansion_ratio=2, max_seq_len=64,
+            **{"vocab_size": VOCAB, "initializer_range": 0.2, **changes},
         )  # fmt: skip
     return AutoConfig.for_model(model_type, **{**copy.deepcopy({**_COMMON, **more}), **changes})
 
