@@ -102,5 +102,8 @@ def _local(text: str) -> Source:
             f"{shown(text)} is no folder, no GGUF file, no Hub id (owner/name, without a host) and none of the models "
             f"known by name: {', '.join(names())}."
         )
-    visible = path.resolve().name.encode("utf-8", "replace").decode()  # a name on disk need not be text
-    return Source(name=visible, path=path)
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"{shown(text)} has bytes in its path that are no UTF-8: rename it.") from None
+    return Source(name=path.resolve().name, path=path)

@@ -10,6 +10,7 @@ import importlib.util
 import io
 import json
 import multiprocessing
+import os
 import pickle
 import sys
 import time
@@ -313,6 +314,22 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path, files: dict[st
         models.load(str(write(tmp_path / "empty", {})))
     with pytest.raises(ModelUnsupported, match="safetensors"):
         models.load(str(write(tmp_path / "bare", {"config.json": files["config.json"]})))
+
+
+@pytest.mark.parametrize("name", ["👩\u200d🚀", "می\u200cخواهم", "a\u00a0b", "a\nb", "a\u202eb", "smollm2 ", " "])
+def test_a_folder_is_found_whatever_it_is_called(tmp_path: Path, files: dict[str, bytes], name: str) -> None:
+    loaded = models.load(str(write(tmp_path / name, files)))
+    assert loaded.name == name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_a_name_that_is_no_text_is_refused_in_words(tmp_path: Path, files: dict[str, bytes]) -> None:
+    folder = os.fsdecode(bytes(tmp_path) + b"/caf\xe9")
+    write(Path(folder), files)
+    for path in (folder, folder + "/nothing"):
+        with pytest.raises((SettingsError, ModelNotFound)) as caught:
+            models.load(path)
+        str(caught.value).encode()  # fit to be shown
 
 
 @pytest.mark.parametrize(
