@@ -21,11 +21,11 @@ from transformers.models.falcon.modeling_falcon import build_alibi_tensor
 from transformers.models.mpt.modeling_mpt import build_mpt_alibi_tensor
 
 from streaming import attention
-from streaming.attention import Reading, bias_reading, copies_reading, current_reading, interface_reading
-from streaming.cache import StreamCache
 from streaming.errors import ModelUnsupported
+from streaming.readings import Reading, bias_reading, copies_reading, current_reading, interface_reading
 from streaming.rotary import Rotary
 from streaming.share import SinkShare
+from streaming.window import Span
 
 __all__ = [
     "FAMILIES",
@@ -48,13 +48,15 @@ class Family:
     """How models of one kind are read.
 
     Attributes:
-        way: which of the three readings of `streaming.attention` the family takes.
+        way: which of the three kinds of `streaming.readings` the family takes.
+        plan: how tokens are read, from where they stand.
         longest: most tokens per forward (a copy of the sinks per query, or a bias per head, costs memory).
         rotaries: the rotary embedding of each attention layer of a model.
         refuses: a reason not to stream a configuration of this family, or None.
     """
 
     way: Literal["interface", "copies", "bias"]
+    plan: Callable[[PreTrainedModel, Span], Reading]
     longest: int = 1 << 20
     rotaries: Callable[[PreTrainedModel], Rotaries]
     refuses: Callable[[PreTrainedConfig], str | None] = lambda config: None
@@ -90,6 +92,41 @@ def _head_dim(config: PreTrainedConfig) -> int:
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
+# ------------------------------------------------------------------------------------------------------------ plans
+
+
+def _interface_plan(model: PreTrainedModel, span: Span) -> Reading:
+    return interface_reading(span, rotaries(model), dtype=model.dtype, device=model.device)
+
+
+def _copies_plan(model: PreTrainedModel, span: Span) -> Reading:
+    return copies_reading(span, dtype=model.dtype, device=model.device)
+
+
+def _mpt_plan(model: PreTrainedModel, span: Span) -> Reading:
+    unused = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=model.device)
+    bias = partial(_mpt_bias, model.config.num_attention_heads)
+    inputs = {"attention_mask": unused}
+    return bias_reading(span, dtype=model.dtype, device=model.device, bias=bias, inputs=inputs)
+
+
+def _falcon_plan(model: PreTrainedModel, span: Span) -> Reading:
+    bias = partial(_falcon_bias, model.config.num_attention_heads, _head_dim(model.config))
+    return bias_reading(span, dtype=model.dtype, device=model.device, bias=bias, inputs={})
+
+
+def _mpt_bias(heads: int, keys: Tensor, queries: Tensor) -> Tensor:
+    slopes = -build_mpt_alibi_tensor(heads, 2, device=keys.device)[:, :, :1]
+    return slopes * (keys - queries)
+
+
+def _falcon_bias(heads: int, head_dim: int, keys: Tensor, queries: Tensor) -> Tensor:
+    """In bfloat16 and from the keys' own positions, as the model was trained; rows differ by constants only."""
+    two = torch.ones(1, 2, dtype=torch.long, device=keys.device)
+    slopes = build_alibi_tensor(two, heads, dtype=torch.bfloat16)[:, :, 1:]
+    return (slopes * keys).float() / math.sqrt(head_dim)
+
+
 # ------------------------------------------------------------------------------------------------- what is refused
 
 
@@ -107,7 +144,7 @@ def _gemma_option(config: PreTrainedConfig) -> str | None:
     return "its attention is bidirectional" if getattr(config, "use_bidirectional_attention", False) else None
 
 
-_INTERFACE = partial(Family, way="interface", rotaries=_shared_rotary)
+_INTERFACE = partial(Family, way="interface", plan=_interface_plan, rotaries=_shared_rotary)
 
 FAMILIES: dict[str, Family] = {
     "llama": _INTERFACE(),
@@ -122,9 +159,9 @@ FAMILIES: dict[str, Family] = {
     "gemma2": _INTERFACE(refuses=_gemma_option),
     "smollm3": _INTERFACE(rotaries=_rotary_where_used),
     "gemma3_text": _INTERFACE(rotaries=_rotary_by_layer_type, refuses=_gemma_option),
-    "falcon": Family(way="copies", longest=64, rotaries=_shared_rotary),
-    "falcon_alibi": Family(way="bias", longest=256, rotaries=_no_rotary),
-    "mpt": Family(way="bias", longest=256, rotaries=_no_rotary, refuses=_mpt_option),
+    "falcon": Family(way="copies", plan=_copies_plan, longest=64, rotaries=_shared_rotary),
+    "falcon_alibi": Family(way="bias", plan=_falcon_plan, longest=256, rotaries=_no_rotary),
+    "mpt": Family(way="bias", plan=_mpt_plan, longest=256, rotaries=_no_rotary, refuses=_mpt_option),
 }
 """Model type of transformers -> family. Falcon's ALiBi variant has the same model type and an entry of its own."""
 
@@ -289,39 +326,14 @@ def rotaries(model: PreTrainedModel) -> Rotaries:
     return of(model.config).rotaries(model)
 
 
-def plan(model: PreTrainedModel, cache: StreamCache, count: int, share: SinkShare | None = None) -> Reading:
-    """How the next `count` tokens are read into `cache`; their forward must follow.
+def plan(model: PreTrainedModel, span: Span, share: SinkShare | None = None) -> Reading:
+    """How the tokens of a span are read; it changes nothing.
 
     A `share` takes part where the first tokens that it asks for are in sight of all of these tokens.
     """
-    reading = _plan(model, cache, count)
-    if share is None or not share.sees(cache.window, cache.tokens - 1):
+    family = of(model.config)
+    reading = family.plan(model, span)
+    if share is None or not share.sees(span.window, span.tokens[-1]):
         return reading
-    own = of(model.config).way != "interface"  # a model with an attention of its own has to be asked for it
+    own = family.way != "interface"  # a model with an attention of its own has to be asked for it
     return replace(reading, share=share, inputs=reading.inputs | ({"output_attentions": True} if own else {}))
-
-
-def _plan(model: PreTrainedModel, cache: StreamCache, count: int) -> Reading:
-    family, where = of(model.config), {"dtype": model.dtype, "device": model.device}
-    if family.way == "interface":
-        return interface_reading(cache, count, **where)
-    if family.way == "copies":
-        return copies_reading(cache, count, **where)
-    if model.config.model_type == "mpt":
-        unused = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=model.device)
-        bias = partial(_mpt_bias, model.config.num_attention_heads)
-        return bias_reading(cache, count, **where, bias=bias, inputs={"attention_mask": unused})
-    bias = partial(_falcon_bias, model.config.num_attention_heads, _head_dim(model.config))
-    return bias_reading(cache, count, **where, bias=bias, inputs={})
-
-
-def _mpt_bias(heads: int, keys: Tensor, queries: Tensor) -> Tensor:
-    slopes = -build_mpt_alibi_tensor(heads, 2, device=keys.device)[:, :, :1]
-    return slopes * (keys - queries)
-
-
-def _falcon_bias(heads: int, head_dim: int, keys: Tensor, queries: Tensor) -> Tensor:
-    """In bfloat16 and from the keys' own positions, as the model was trained; rows differ by constants only."""
-    two = torch.ones(1, 2, dtype=torch.long, device=keys.device)
-    slopes = build_alibi_tensor(two, heads, dtype=torch.bfloat16)[:, :, 1:]
-    return (slopes * keys).float() / math.sqrt(head_dim)

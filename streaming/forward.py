@@ -8,6 +8,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from streaming import attention, families
 from streaming.cache import StreamCache
+from streaming.readings import reading
 from streaming.share import SinkShare
 from streaming.window import SinkWindow
 
@@ -34,9 +35,11 @@ def forward(
 
     A `share` goes with a single stream (B = 1).
     """
-    plan = families.plan(model, cache, ids.shape[1], share)
+    copies = families.of(model.config).way == "copies"
+    span = cache.begin(ids.shape[1], copies=copies, device=model.device)
+    plan = families.plan(model, span, share)
     more = {"logits_to_keep": 1} if last_only else {}
-    with attention.reading(plan):
+    with reading(plan):
         out = model(input_ids=ids, cache=cache, use_cache=True, **plan.inputs, **more)
     if plan.share is not None and out.attentions:
         attention.note_attentions(plan, out.attentions)

@@ -75,5 +75,7 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
         rotation: one row for each row of `x`, or a single one for all.
     """
     wide, half = x.float(), rotation.half
-    partner = torch.cat([wide[..., half : 2 * half], wide[..., :half], wide[..., 2 * half :]], dim=-1)
-    return (wide * rotation.cos).addcmul_(partner, rotation.sin).to(x.dtype)
+    out = wide * rotation.cos  # (..., n, head_dim)
+    out[..., :half].addcmul_(wide[..., half : 2 * half], rotation.sin[..., :half])
+    out[..., half : 2 * half].addcmul_(wide[..., :half], rotation.sin[..., half : 2 * half])
+    return out.to(x.dtype)

@@ -23,6 +23,9 @@ from streaming.window import SinkWindow
 
 __all__ = ["Loaded", "Stream", "open_stream"]
 
+_SCORED_AT_A_TIME = 1 << 22
+"""Logits that are taken to float32 together: 16 MB, which a processor's caches hold."""
+
 
 class Loaded(Protocol):
     """What a stream needs of a loaded model (`streaming.models.LoadedModel` is one)."""
@@ -231,12 +234,9 @@ class Stream:
             self._ended = "The stream failed in the middle of a forward: open a new one."
             raise
         self._tokens += len(ids)
-        self._logits = logits[-1].float()
-        following = F.cross_entropy(logits[:-1].float(), ids[1:], reduction="none")
-        first = following.new_full((1,), float("nan"))
-        if before is not None:
-            first = F.cross_entropy(before[None], ids[:1], reduction="none")
-        return torch.cat([first, following]).cpu()
+        self._logits = logits[-1].float()  # (V,)
+        first = torch.full((1,), float("nan")) if before is None else _nats(before[None], ids[:1])
+        return torch.cat([first, _nats(logits[:-1], ids[1:])])  # (n,)
 
     def _as_ids(self, ids: Sequence[int] | Tensor) -> Tensor:
         ids = torch.as_tensor(ids, dtype=torch.long, device=self.loaded.model.device)
@@ -248,6 +248,17 @@ class Stream:
     def _require_open(self) -> None:
         if self._ended:
             raise StreamError(self._ended)
+
+
+def _nats(logits: Tensor, ids: Tensor) -> Tensor:
+    """Negative log-likelihood of (n,) ids under (n, V) logits: (n,) float32 on the CPU.
+
+    A few rows at a time: all of them in float32 would be larger than a small model's cache.
+    """
+    rows = max(1, _SCORED_AT_A_TIME // logits.shape[-1])
+    parts = zip(logits.split(rows), ids.split(rows), strict=True)
+    nats = [F.cross_entropy(part.float(), chosen, reduction="none") for part, chosen in parts]
+    return torch.cat(nats).cpu()
 
 
 class _CachedStream(Stream):

@@ -19,7 +19,7 @@ from typing import Literal
 
 from streaming.errors import SettingsError
 
-__all__ = ["MAX_TOKENS", "Positions", "SinkWindow"]
+__all__ = ["MAX_TOKENS", "Positions", "SinkWindow", "Span"]
 
 Positions = Literal["cache", "text"]
 
@@ -75,6 +75,49 @@ class SinkWindow:
         0 until the first eviction, then one more with every token; always 0 with text positions.
         """
         return t - self.query_position(t) if self.positions == "cache" else 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """The next tokens of a stream, with what the cache holds as they are read.
+
+    Attributes:
+        window: which tokens are kept.
+        first: stream index of the first of the new tokens.
+        count: how many they are.
+        base: stream index of running position 0; running positions stay small, where indices do not.
+    """
+
+    window: SinkWindow
+    first: int
+    count: int
+    base: int = 0
+
+    @property
+    def tokens(self) -> range:
+        """Stream indices of the new tokens."""
+        return range(self.first, self.first + self.count)
+
+    @property
+    def positions(self) -> range:
+        """Running positions of the new tokens."""
+        return range(self.first - self.base, self.first - self.base + self.count)
+
+    @property
+    def sinks(self) -> int:
+        """Sinks held."""
+        return min(self.window.sinks, self.first)
+
+    @property
+    def recent(self) -> int:
+        """Tokens held beside the sinks."""
+        others = max(0, self.first - self.window.sinks)
+        return others if self.window.recent is None else min(self.window.recent, others)
+
+    @property
+    def shifts(self) -> list[int]:
+        """For each new token, how many places further on in the stream it must see the sinks."""
+        return [self.window.shift(t) for t in self.tokens]
 
 
 def _require_count(name: str, value: object, least: int) -> None:

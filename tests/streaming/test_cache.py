@@ -53,7 +53,7 @@ def test_renumbering_moves_no_key_relative_to_another() -> None:
     cache = StreamCache(SinkWindow(sinks=1, recent=5), [rotary])
     keys = torch.randn(1, HEADS, 2000, DIM)
     for t in range(2000):
-        (place,) = cache.begin(1)
+        (place,) = cache.begin(1).positions
         turned = torch.view_as_complex(torch.stack([keys[:, :, t, :3], keys[:, :, t, 3:]], dim=-1).double())
         turned = turned * torch.polar(torch.ones(3).double(), place * torch.tensor([1.0, 0.1, 0.01]).double())
         embedded = torch.cat([turned.real, turned.imag], dim=-1).float()[:, :, None]
@@ -72,7 +72,8 @@ def test_renumbering_moves_no_key_relative_to_another() -> None:
 
 def tensors_of(cache: StreamCache) -> int:
     """Bytes of every tensor that hangs on the layers."""
-    held = [x for layer in cache.layers for x in vars(layer).values() if isinstance(x, torch.Tensor)]
+    objects = [part for layer in cache.layers for part in (layer, layer._recent)]
+    held = [x for part in objects for name, x in vars(part).items() if isinstance(x, torch.Tensor) and name != "placed"]
     return sum(x.untyped_storage().nbytes() for x in held)
 
 
