@@ -9,13 +9,16 @@ from itertools import count
 
 from transformers import PreTrainedTokenizerBase
 
-from comparisons.text.feeds import Encoder
+from comparisons.text.encoding import Encoder
 from comparisons.text.prompts import as_prompt
 from streaming.errors import SettingsError
 
-__all__ = ["MOST_CHARACTERS", "Inbox", "Question", "Questions", "as_line"]
+__all__ = ["MOST_CHARACTERS", "Inbox", "Question", "Questions", "as_line", "prompt_ids"]
 
 MOST_CHARACTERS = 500
+
+BLANK_LINE = "\n\n"
+"""What ends a turn."""
 
 _NO_TEXT = ("Cc", "Cs")
 """Unicode's categories of control characters and of halves of surrogate pairs."""
@@ -36,6 +39,16 @@ class Question:
     text: str
     ids: tuple[int, ...]
     blank_line: tuple[int, ...]
+
+
+def prompt_ids(encode: Encoder, line: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids of a blank line in the middle of a stream, and those of a question's prompt after it."""
+    prompt = as_prompt(line)
+    alone = tuple(token for token, _ in encode.after([f"a{BLANK_LINE}", BLANK_LINE], prompt))
+    both = tuple(token for token, _ in encode.after(["a"], BLANK_LINE + prompt))
+    if both[-len(alone) :] == alone:
+        return both[: -len(alone)], alone
+    return tuple(token for token, _ in encode.after(["a"], BLANK_LINE)), alone
 
 
 def as_line(text: object) -> str:
@@ -72,7 +85,7 @@ class Questions:
             SettingsError: the text is no question.
         """
         line = as_line(text)
-        ids, blank_line = self._encode(as_prompt(line)), self._encode("\n\n")
+        blank_line, ids = prompt_ids(self._encode, line)
         return Question(id=next(self._numbers), text=line, ids=ids, blank_line=blank_line)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -40,7 +41,11 @@ class Reading:
             raise SettingsError(f"source must be one of {', '.join(get_args(ReadingKind))}.")
         if self.after not in get_args(After):
             raise SettingsError(f"after must be one of {', '.join(get_args(After))}.")
-        texts = {"text": lambda: _checked(self.text), "python": _python_reference, "prompts": str}
+        texts: dict[str, Callable[[], str]] = {
+            "text": lambda: _checked(self.text),
+            "python": _python_reference,
+            "prompts": str,
+        }
         object.__setattr__(self, "text", texts[self.kind]())
 
     @property

@@ -2,31 +2,30 @@
 
 A feed is an iterable of segments. Each `iter(feed)` starts from the beginning again and gives the same ids,
 so every lane takes its own and reads at its own speed. The model's start token comes once, alone, in front.
-Text is tokenised a few segments at a time: a source may be endless, or as long as it likes. Text that spells a special
-token ("</s>") is read as the characters that it is. Where text comes slowly, a feed gives None for "nothing to read
-yet", within half a second, and is asked again later.
+Text is tokenised as it is needed: a source may be endless, or as long as it likes; yet the ids are those of the whole,
+wherever its pieces begin and end (see `encoding`). Text that spells a special token ("</s>") is read as the characters
+that it is. Where text comes slowly, a feed gives None for "nothing to read yet", within half a second, and is asked
+again later.
 
 What happens at the end of a text (stop, or go on with prompts) is the caller's decision.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
-from comparisons.text.prompts import TURNS_PER_SCENE, Turn, turns
-from streaming.errors import SettingsError
+from comparisons.text.encoding import PIECE_CHARACTERS, Encoder, Encoding, Token
+from comparisons.text.prompts import Turn, turns
+from streaming.errors import SettingsError, StreamingError
 
-__all__ = ["Encoder", "Feed", "Part", "PromptFeed", "Segment", "Source", "SourceFeed", "TextFeed", "pieces"]
+__all__ = ["Feed", "Part", "PromptFeed", "Segment", "Source", "SourceFeed", "Stretch", "TextFeed", "pieces", "segments"]
 
 Part = Literal["start", "prompt", "reply", "text"]
-
-PIECE_CHARACTERS = 2000
-"""About how much of a text is tokenised at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +65,76 @@ class Source:
     characters: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of text, not tokenised yet.
+
+    Attributes:
+        text: its characters; "" says that nothing may follow for a long time.
+        part: what it is.
+        turn: see `Segment`; a turn's segment is given as a whole, other text as far as its tokens are sure.
+    """
+
+    text: str
+    part: Part = "text"
+    turn: Turn | None = None
+
+
+def segments(encode: Encoder, stretches: Iterable[Stretch | None], before: str = "") -> Iterator[Segment | None]:
+    """Tokenise a text of stretches; joined, the ids are those of the whole.
+
+    A token that lies across the end of a stretch belongs to the next one.
+
+    Args:
+        encode: the tokenizer.
+        stretches: the text; a None is passed on.
+        before: the text in front of it, which is not read.
+    """
+    encoding, places = Encoding(encode, before), _Places()
+    try:
+        for stretch in stretches:
+            if stretch is None:
+                yield None
+            elif stretch.text:
+                places.add(stretch)
+                yield from places.sort(encoding.push(stretch.text), encoding.upto)
+            else:
+                yield from places.sort(encoding.pause(), encoding.upto)
+    except StreamingError:  # what was read before it is text all the same
+        yield from places.sort(encoding.end(), encoding.upto)
+        raise
+    yield from places.sort(encoding.end(), encoding.upto)
+
+
+class _Places:
+    """Sorts tokens into the stretches in which they end."""
+
+    def __init__(self) -> None:
+        self._open: deque[tuple[int, Stretch]] = deque()
+        self._length = 0
+        self._ids: list[int] = []
+
+    def add(self, stretch: Stretch) -> None:
+        self._length += len(stretch.text)
+        self._open.append((self._length, stretch))
+
+    def sort(self, tokens: Iterable[Token], upto: int) -> Iterator[Segment]:
+        """The segments that are complete when these have come, up to a place, and what can be given of a text."""
+        for token, end in tokens:
+            while end > self._open[0][0] and len(self._open) > 1:
+                yield from self._segment(self._open.popleft()[1])
+            self._ids.append(token)
+        while self._open and self._open[0][0] <= upto:
+            yield from self._segment(self._open.popleft()[1])
+        if self._open and self._open[0][1].turn is None:
+            yield from self._segment(self._open[0][1])
+
+    def _segment(self, stretch: Stretch) -> Iterator[Segment]:
+        if self._ids:
+            yield Segment(ids=tuple(self._ids), part=stretch.part, turn=stretch.turn)
+            self._ids = []
+
+
 class PromptFeed:
     """The endless prompt stream: the start token, then prompt and reply of turn after turn."""
 
@@ -87,13 +156,15 @@ class PromptFeed:
         yield from self.from_turn(0)
 
     def from_turn(self, index: int) -> Iterator[Segment]:
-        """From this turn on, without the start token; the turns before it are not made."""
-        endless = turns(self._seed, index)
-        while some := list(islice(endless, TURNS_PER_SCENE)):  # together they take half the time
-            ids = iter(self._encode.all([text for turn in some for text in (turn.prompt_text, turn.reply_text)]))
-            for turn in some:
-                yield Segment(ids=next(ids), part="prompt", turn=turn)
-                yield Segment(ids=next(ids), part="reply", turn=turn)
+        """From this turn on, without the start token; of the turns before it the last one alone is made."""
+        before = next(turns(self._seed, index - 1)).text if index else ""
+        return (segment for segment in segments(self._encode, _stretches(self._seed, index), before) if segment)
+
+
+def _stretches(seed: int, index: int) -> Iterator[Stretch]:
+    for turn in turns(seed, index):
+        yield Stretch(turn.prompt_text, "prompt", turn)
+        yield Stretch(turn.reply_text, "reply", turn)
 
 
 class SourceFeed:
@@ -108,7 +179,8 @@ class SourceFeed:
             tokenizer: the model's.
             start_token: read once in front, None for models without one.
             source: gives the same pieces of text each time that it is iterated, None where there is nothing to read
-                yet. `comparisons.text.sources` has some.
+                yet, and "" where the words so far should be read although others may follow after a long time.
+                `comparisons.text.sources` has some.
         """
         self._encode = Encoder(tokenizer)
         self._start_token = start_token
@@ -117,11 +189,10 @@ class SourceFeed:
     def __iter__(self) -> Iterator[Segment | None]:
         """From the beginning to the end of the text."""
         yield from _start(self._start_token)
-        for piece in self._source:
-            if piece is None:
-                yield None
-            elif ids := self._encode(piece):
-                yield Segment(ids=ids, part="text")
+        yield from segments(self._encode, self._stretches())
+
+    def _stretches(self) -> Iterator[Stretch | None]:
+        return (None if piece is None else Stretch(piece) for piece in self._source)
 
 
 class TextFeed(SourceFeed):
@@ -151,14 +222,14 @@ class TextFeed(SourceFeed):
         if not text.strip():
             raise SettingsError("The text is empty: give at least one word to read.")
         super().__init__(tokenizer, start_token, _Whole(text))
-        self._prompts = None if prompts_seed is None else PromptFeed(tokenizer, None, seed=prompts_seed)
+        self._prompts_seed = prompts_seed
 
-    def __iter__(self) -> Iterator[Segment | None]:
-        """From the beginning to the end of the text, and on where prompts follow."""
-        yield from super().__iter__()
-        if self._prompts is not None:
-            yield Segment(ids=self._encode("\n\n"), part="text")
-            yield from self._prompts
+    def _stretches(self) -> Iterator[Stretch | None]:
+        """The text, and where prompts follow, an empty line and the prompts."""
+        yield from super()._stretches()
+        if self._prompts_seed is not None:
+            yield Stretch("\n\n")
+            yield from _stretches(self._prompts_seed, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,47 +242,19 @@ class _Whole:
         return pieces([self.text])
 
 
-class Encoder:
-    """The tokenizer as plainly as it goes: no special tokens added, none recognised in the text."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Take a model's tokenizer."""
-        self._tokenizer = tokenizer
-        # The first call may change the tokenizer's own options (truncation, padding), which must not happen
-        # later, while another lane's thread is inside it.
-        self("a")
-
-    def __call__(self, text: str) -> tuple[int, ...]:
-        """The text's token ids."""
-        return self.all([text])[0]
-
-    def all(self, texts: list[str]) -> list[tuple[int, ...]]:
-        """The token ids of each text."""
-        encoded = self._tokenizer(
-            texts,
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_attention_mask=False,
-            verbose=False,
-        )
-        return [tuple(ids) for ids in encoded["input_ids"]]
-
-
 def _start(start_token: int | None) -> Iterator[Segment]:
     if start_token is not None:
         yield Segment(ids=(start_token,), part="start")
 
 
 def pieces(blocks: Iterable[str]) -> Iterator[str]:
-    """Cut a text into pieces of up to `PIECE_CHARACTERS`, wherever its blocks begin and end.
-
-    They are cut before a space, as tokenizers do, so that the ids are (nearly) those of the whole text.
-    """
+    """Cut a text into pieces of `PIECE_CHARACTERS`, wherever its blocks begin and end."""
     rest = ""
     for block in blocks:
         rest, begin = rest + block, 0
         while len(rest) - begin > PIECE_CHARACTERS:
-            end = _cut(rest, begin)
+            end = begin + PIECE_CHARACTERS
+            end -= "\ud800" <= rest[end - 1] < "\udc00"  # two halves of a pair stay together
             yield _characters(rest[begin:end])
             begin = end
         rest = rest[begin:]
@@ -221,10 +264,3 @@ def pieces(blocks: Iterable[str]) -> Iterator[str]:
 
 def _characters(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _cut(text: str, begin: int) -> int:
-    """The end of the piece that begins there."""
-    end = begin + PIECE_CHARACTERS
-    space = text.rfind(" ", begin + PIECE_CHARACTERS // 2, end)
-    return end if space < 0 else space

@@ -20,7 +20,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from io import RawIOBase
+from io import FileIO, RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -110,8 +110,8 @@ class FileText:
 class PipeText:
     """What comes through a pipe, UTF-8, as it comes.
 
-    While text comes fast, the pieces are those of a file with the same text. When the pipe falls silent, what there is
-    of complete lines, or else of complete words, is a piece of its own: nobody has to fill a piece to be read.
+    When the pipe falls silent, what there is of complete lines, or else of complete words, is a piece of its own, and
+    an empty piece follows, which says that it should be read: nobody has to fill a piece for that.
 
     Attributes:
         name: what it is called.
@@ -131,6 +131,7 @@ class PipeText:
         self._written = self._furthest = 0
         self._ended = False
         self._words = False
+        self._told_of_silence = True
         self._error: StreamingError | None = None
         threading.Thread(target=self._pump, args=(open_pipe,), name=f"pump {name}", daemon=True).start()
 
@@ -159,23 +160,23 @@ class PipeText:
         place = 0
         while True:
             piece = self._piece(place)
-            if piece:
+            if piece is not None:
                 place += _LENGTH.size + len(piece)
             elif self._ended and place == self._written:
                 break
-            yield piece.decode() if piece else None
+            yield None if piece is None else piece.decode()
         if self._error is not None:
             raise self._error
 
-    def _piece(self, place: int) -> bytes:
-        """The piece that lies there; b"" where there is none yet."""
+    def _piece(self, place: int) -> bytes | None:
+        """The piece that lies there; None where there is none yet."""
         with self._changed:
             if not self._changed.wait_for(lambda: place < self._written or self._ended, PATIENCE_SECONDS):
                 self._cut_short()
-            if self._spool.closed:
+            if self._spool.closed and self._error is not None:
                 raise self._error
             if place == self._written:
-                return b""
+                return None
             self._spool.seek(place)
             (length,) = _LENGTH.unpack(self._spool.read(_LENGTH.size))
             piece = self._spool.read(length)
@@ -209,13 +210,17 @@ class PipeText:
             self._changed.wait_for(lambda: self._spool.closed or self._written - self._furthest <= AHEAD_BYTES)
 
     def _cut_short(self) -> None:
-        """The pipe is silent: what can stand alone is a piece."""
-        end = self._rest.rfind("\n") + 1 or self._rest.rfind(" ")
+        """The pipe is silent: what can stand alone is a piece, and all that was written should be read."""
+        end = self._rest.rfind("\n") + 1 or self._rest.rfind(" ") + 1
         if end > 0:
             self._write(self._rest[:end])
             self._rest = self._rest[end:]
+        if not self._told_of_silence:
+            self._write("")
+            self._told_of_silence = True
 
     def _write(self, piece: str) -> None:
+        self._told_of_silence = False
         data = piece.encode()
         self._spool.seek(self._written)
         self._spool.write(_LENGTH.pack(len(data)) + data)
@@ -274,9 +279,9 @@ def _open_text(path: str, standard_input: int) -> FileText | PipeText:
     if path != STANDARD_INPUT and not _is_pipe(path):
         return FileText(path)
     if path == STANDARD_INPUT:
-        pipe = PipeText(partial(open, standard_input, "rb", buffering=0, closefd=False), "standard input")
+        pipe = PipeText(partial(FileIO, standard_input, closefd=False), "standard input")
     else:
-        pipe = PipeText(partial(open, path, "rb", buffering=0), Path(path).name)
+        pipe = PipeText(partial(FileIO, path), Path(path).name)
     pipe.check()
     return pipe
 

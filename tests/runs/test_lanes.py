@@ -385,7 +385,7 @@ def test_a_reply_is_what_the_stream_would_say_if_the_question_were_its_next_turn
 
 def test_between_two_turns_a_question_needs_no_blank_line():
     lane = open_lane("dense", answer_tokens=9, **QUIET)
-    first = 1 + len(encoded(turn(0, 0).prompt_text)) + len(encoded(turn(0, 0).reply_text))
+    first = sum(len(segment.ids) for segment in islice(PromptFeed(tokenizer(), 0, seed=0), 3))
     lane.advance(first)
     lane.replies.ask(question())
     ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), first), *question().ids]

@@ -146,19 +146,20 @@ def test_a_bad_byte_in_a_pipe_comes_after_the_text_before_it(pipe):
 def test_a_silent_pipe_gives_none_in_time_and_what_was_said_so_far(pipe):
     source, end = pipe
     reading = iter(source)
-    for said, ready in ((b"", None), (b"two lines\nand a wo", "two lines\n"), (b"rd and", "and a word")):
+    for said, ready in ((b"", None), (b"two lines\nand a wo", "two lines\n"), (b"rd and", "and a word ")):
         end.write(said)
         began = time.monotonic()
         piece = next(reading)
-        while ready is not None and piece is None:
+        while ready is not None and not piece:
             piece = next(reading)
         assert piece == ready
         assert time.monotonic() - began < 2
+    assert next(reading) == ""  # all of it should be read now
     began = time.monotonic()
     assert next(reading) is None
     assert time.monotonic() - began < 0.5
     end.close()
-    assert [piece for piece in reading if piece] == [" and"]
+    assert [piece for piece in reading if piece] == ["and"]
 
 
 def test_every_reader_of_a_pipe_gets_the_same_pieces(pipe):
