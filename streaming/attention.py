@@ -54,14 +54,14 @@ def streaming_attention(
 ) -> tuple[Tensor, None]:
     """The attention function of transformers' `AttentionInterface`.
 
-    Outside a `reading` it is plain attention under the mask that it is given.
+    It is called inside a `reading` only: a model's own attention is never replaced, but that of a view of it.
 
     Args:
         module: the attention layer; its `layer_idx` selects the rotation.
         query: (B, H, C, D), embedded.
         key: (B, G, K, D), embedded, `[sinks | recent | new]`.
         value: (B, G, K, D).
-        attention_mask: additive or boolean, (B or 1, 1, C, K); the reading's mask goes before it.
+        attention_mask: ignored; the reading's mask takes its place.
         scaling: factor on the scores.
         dropout: ignored (0 in evaluation mode).
         softcap: scores s become `softcap * tanh(s / softcap)` before the mask (Gemma-2).
@@ -78,8 +78,7 @@ def streaming_attention(
             "implement: use a model of a supported family (see README)."
         )
     plan = current_reading()
-    if plan is None:
-        return _together(query, key, value, attention_mask, scaling, softcap).transpose(1, 2), None
+    assert plan is not None
     layer = module.layer_idx
     assert isinstance(layer, int)
     turn, mask = plan.turns[layer], None if plan.mask is None else plan.mask.to(query.device)
@@ -95,21 +94,14 @@ def _together(
 ) -> Tensor:
     """All keys in one product: (B, H, C, D)."""
     if softcap is not None:
-        return kernels.attend(query, key, value, _as_additive(mask), scale, softcap)[0]
+        return kernels.attend(query, key, value, mask, scale, softcap)[0]
     batch, heads, count, dim = query.shape
     if count == 1 and mask is None:  # the queries of one key head, below one another, meet it once
         folded = query.view(batch, key.shape[1], -1, dim)  # (B, G, H / G, D)
         return F.scaled_dot_product_attention(folded, key, value, scale=scale).view(batch, heads, 1, dim)
-    causal = mask is None and count > 1
     return F.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, scale=scale, is_causal=causal, enable_gqa=heads > key.shape[1]
+        query, key, value, attn_mask=mask, scale=scale, enable_gqa=heads > key.shape[1]
     )
-
-
-def _as_additive(mask: Tensor | None) -> Tensor | None:
-    if mask is None or mask.dtype != torch.bool:
-        return mask
-    return torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, float("-inf"))
 
 
 def _sinks_apart(

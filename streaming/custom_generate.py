@@ -14,8 +14,6 @@ which would count positions in the text. For a conversation, hand the cache of o
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -37,8 +35,7 @@ DEFAULT_SINKS, DEFAULT_RECENT = 4, 1020  # the paper's setting
 
 def sink_cache(model: PreTrainedModel, *, sinks: int = DEFAULT_SINKS, recent: int = DEFAULT_RECENT) -> StreamCache:
     """A cache to hand to several calls of `generate` as `cache`."""
-    with _prepared(model):
-        return new_cache(model, SinkWindow(sinks=sinks, recent=recent))
+    return new_cache(families.prepare(model), SinkWindow(sinks=sinks, recent=recent))
 
 
 def sink_generate(
@@ -76,12 +73,12 @@ def sink_generate(
     """
     _refuse_unsupported(generation_config, synced_gpus, model_kwargs)
     streamer = streamer or _streamer_of_generate()
-    with _prepared(model):
-        cache = _cache_for(model, model_kwargs.get("cache"), sinks, recent)
-        unread = input_ids[:, cache.tokens :]
-        if not unread.shape[1]:
-            raise SettingsError("The cache has read all of input_ids already: add the ids of the new turn to them.")
-        return _loop(model, cache, input_ids, unread, logits_processor, stopping_criteria, generation_config, streamer)
+    prepared = families.prepare(model)
+    cache = _cache_for(prepared, model_kwargs.get("cache"), sinks, recent)
+    unread = input_ids[:, cache.tokens :]
+    if not unread.shape[1]:
+        raise SettingsError("The cache has read all of input_ids already: add the ids of the new turn to them.")
+    return _loop(prepared, cache, input_ids, unread, logits_processor, stopping_criteria, generation_config, streamer)
 
 
 def _loop(
@@ -159,15 +156,6 @@ def _refuse_unsupported(config: GenerationConfig, synced_gpus: bool, model_kwarg
     reasons = [reason for reason, holds in wrong.items() if holds]
     if reasons:
         raise SettingsError(f"Streaming generation: {'; '.join(reasons)}.")
-
-
-@contextmanager
-def _prepared(model: PreTrainedModel) -> Iterator[None]:
-    undo = families.prepare(model)
-    try:
-        yield
-    finally:
-        undo()
 
 
 def _streamer_of_generate() -> BaseStreamer | None:

@@ -7,8 +7,8 @@ is refused by name, with the reason: a model that is read wrongly does not fail,
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -25,12 +25,12 @@ from streaming.errors import ModelUnsupported
 from streaming.readings import Reading, bias_reading, copies_reading, current_reading, interface_reading
 from streaming.rotary import Rotary
 from streaming.share import SinkShare
+from streaming.view import Change, buffer, device_of, unwrapped, view
 from streaming.window import Span
 
 __all__ = [
     "FAMILIES",
     "Family",
-    "attn_implementation",
     "check",
     "context",
     "of",
@@ -67,7 +67,7 @@ class Family:
 
 def _shared_rotary(model: PreTrainedModel) -> Rotaries:
     """One embedding for all layers."""
-    rotary = Rotary(model.base_model.rotary_emb.inv_freq, _head_dim(model.config))
+    rotary = Rotary(buffer(model.base_model.rotary_emb, "inv_freq"), _head_dim(model.config))
     return [rotary] * model.config.num_hidden_layers
 
 
@@ -80,7 +80,7 @@ def _rotary_where_used(model: PreTrainedModel) -> Rotaries:
 def _rotary_by_layer_type(model: PreTrainedModel) -> Rotaries:
     """One embedding per type of layer (Gemma-3)."""
     embedding, types = model.base_model.rotary_emb, model.config.layer_types
-    by_type = {t: Rotary(getattr(embedding, f"{t}_inv_freq"), _head_dim(model.config)) for t in set(types)}
+    by_type = {t: Rotary(buffer(embedding, f"{t}_inv_freq"), _head_dim(model.config)) for t in set(types)}
     return [by_type[t] for t in types]
 
 
@@ -96,23 +96,23 @@ def _head_dim(config: PreTrainedConfig) -> int:
 
 
 def _interface_plan(model: PreTrainedModel, span: Span) -> Reading:
-    return interface_reading(span, rotaries(model), dtype=model.dtype, device=model.device)
+    return interface_reading(span, rotaries(model), dtype=model.dtype, device=device_of(model))
 
 
 def _copies_plan(model: PreTrainedModel, span: Span) -> Reading:
-    return copies_reading(span, dtype=model.dtype, device=model.device)
+    return copies_reading(span, dtype=model.dtype, device=device_of(model))
 
 
 def _mpt_plan(model: PreTrainedModel, span: Span) -> Reading:
-    unused = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=model.device)
+    unused = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device_of(model))
     bias = partial(_mpt_bias, model.config.num_attention_heads)
     inputs = {"attention_mask": unused}
-    return bias_reading(span, dtype=model.dtype, device=model.device, bias=bias, inputs=inputs)
+    return bias_reading(span, dtype=model.dtype, device=device_of(model), bias=bias, inputs=inputs)
 
 
 def _falcon_plan(model: PreTrainedModel, span: Span) -> Reading:
     bias = partial(_falcon_bias, model.config.num_attention_heads, _head_dim(model.config))
-    return bias_reading(span, dtype=model.dtype, device=model.device, bias=bias, inputs={})
+    return bias_reading(span, dtype=model.dtype, device=device_of(model), bias=bias, inputs={})
 
 
 def _mpt_bias(heads: int, keys: Tensor, queries: Tensor) -> Tensor:
@@ -205,17 +205,12 @@ def check(config: PreTrainedConfig) -> None:
     family = of(config)
     why = family.refuses(config)
     unknown = [] if family.way == "bias" else _rope_types(config) - _STATIC_ROPES - _LENGTH_DEPENDENT_ROPES
+    if len(_rope_types(config)) > 1 and _rope_types(config) & _LENGTH_DEPENDENT_ROPES:
+        why = "the rotary embedding of some of its layers depends on the length"
     if unknown:
         why = f"its rope type {', '.join(sorted(map(str, unknown)))} is not known"
     if why:
         raise ModelUnsupported(f"This {config.model_type} model cannot be streamed: {why}. Choose another checkpoint.")
-
-
-def attn_implementation(config: PreTrainedConfig) -> str:
-    """What to pass to `from_pretrained` as `attn_implementation`; registers our function where that is it."""
-    ways = {"interface": attention.IMPLEMENTATION, "copies": "sdpa", "bias": "eager"}
-    attention.register()
-    return "sdpa" if config.model_type == "falcon" else ways[of(config).way]
 
 
 def context(config: PreTrainedConfig) -> int:
@@ -240,34 +235,55 @@ def start_token(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) ->
 # ----------------------------------------------------------------------------------------------------- preparation
 
 
-def prepare(model: PreTrainedModel) -> Callable[[], None]:
-    """Make a model ready: select our attention, pin what depends on the length, hook what only a hook can reach.
+def prepare(model: nn.Module) -> PreTrainedModel:
+    """A view of a model that is ready to read: with our attention, what depends on the length pinned, biases hooked.
 
-    Outside of a `streaming.attention.reading` the model computes what it did before, but for the pin.
+    The model itself stays as it is, to the last bit and for every other thread; so does what it computes.
 
-    Returns:
-        A function that undoes all of it.
+    Args:
+        model: a causal language model of transformers, alone or wrapped (PEFT, torch.compile, accelerate).
 
     Raises:
-        ModelUnsupported: the configuration cannot be streamed exactly.
+        ModelUnsupported: it cannot be streamed exactly; the message says why.
     """
-    check(model.config)
-    undo = ExitStack()
-    if of(model.config).way == "interface":
-        _select_attention(model, undo)
-    if of(model.config).way != "bias" and _rope_types(model.config) & _LENGTH_DEPENDENT_ROPES:
-        _pin_rope(model.base_model.rotary_emb, model.config, undo)
-    if of(model.config).way == "bias":
-        _install_bias_hooks(model, undo)
-    return undo.close
+    plain = unwrapped(model)
+    check(plain.config)
+    family = of(plain.config)
+    _require_readable(plain, family)
+    change = _hook_biases if family.way == "bias" else _leave
+    changes: dict[Any, Change] = dict.fromkeys(_attention_layers(plain), change)
+    if family.way != "bias" and _rope_types(plain.config) & _LENGTH_DEPENDENT_ROPES:
+        changes[plain.base_model.rotary_emb] = partial(_pin_rope, plain.config, device_of(plain))
+    if family.way != "interface":
+        return view(plain, changes)
+    attention.register()
+    return view(plain, changes, attention.IMPLEMENTATION)
 
 
-def _select_attention(model: PreTrainedModel, undo: ExitStack) -> None:
-    before = model.config._attn_implementation
-    if before != attention.IMPLEMENTATION:
-        attention.register()
-        model.set_attn_implementation(attention.IMPLEMENTATION)
-        undo.callback(model.set_attn_implementation, before)
+def _attention_layers(model: PreTrainedModel) -> list[nn.Module]:
+    """The modules that call the cache, in the order of its layers.
+
+    Raises:
+        ModelUnsupported: they are not the layers that the configuration tells of.
+    """
+    layers = {vars(module)["layer_idx"]: module for module in model.modules() if "layer_idx" in vars(module)}
+    if sorted(layers) != list(range(model.config.num_hidden_layers)):
+        raise ModelUnsupported(
+            f"This model has {len(layers)} attention layers, and its configuration says "
+            f"{model.config.num_hidden_layers}: set num_hidden_layers, and number each layer_idx anew."
+        )
+    return [layers[index] for index in sorted(layers)]
+
+
+def _require_readable(model: PreTrainedModel, family: Family) -> None:
+    config = model.config
+    if family.way != "interface" and "flash" in str(config._attn_implementation):
+        raise ModelUnsupported(
+            f"This {config.model_type} model attends by {config._attn_implementation}, which takes no mask: "
+            "load it with attn_implementation='sdpa'."
+        )
+    if model.training and family.way == "interface" and getattr(config, "attention_dropout", None):
+        raise ModelUnsupported("This model is in training mode and would drop attention at random: call model.eval().")
 
 
 def _rope_types(config: PreTrainedConfig) -> set[str]:
@@ -277,28 +293,29 @@ def _rope_types(config: PreTrainedConfig) -> set[str]:
 
 
 def _plain_length(config: PreTrainedConfig) -> int:
-    parameters = config.rope_parameters
-    return parameters.get("original_max_position_embeddings") or config.max_position_embeddings
+    length: int = config.rope_parameters.get("original_max_position_embeddings") or config.max_position_embeddings
+    return length
 
 
-def _pin_rope(embedding: nn.Module, config: PreTrainedConfig, undo: ExitStack) -> None:
+def _leave(twin: nn.Module) -> None:
+    """Nothing to change but the configuration that all copies get."""
+
+
+def _pin_rope(config: PreTrainedConfig, device: torch.device, twin: Any) -> None:
     """Freeze frequencies that would change with the largest position seen: cached keys could not follow."""
-    if embedding.rope_type == "default":
-        return
-    for name in ("inv_freq", "attention_scaling", "rope_type"):
-        undo.callback(setattr, embedding, name, getattr(embedding, name))
-    frequencies = ROPE_INIT_FUNCTIONS[embedding.rope_type]
-    embedding.inv_freq, embedding.attention_scaling = frequencies(
-        config, embedding.inv_freq.device, seq_len=_plain_length(config)
-    )
-    embedding.rope_type = "default"
+    frequencies, scaling = ROPE_INIT_FUNCTIONS[twin.rope_type](config, device, seq_len=_plain_length(config))
+    pinned = {"inv_freq": frequencies, "original_inv_freq": frequencies}
+    twin.__dict__["_buffers"] = {**twin._buffers, **pinned}
+    twin.attention_scaling, twin.rope_type = scaling, "default"
+    for name in ("forward", "_old_forward", "_hf_hook"):  # accelerate would put the model's own frequencies back
+        twin.__dict__.pop(name, None)
 
 
-def _install_bias_hooks(model: PreTrainedModel, undo: ExitStack) -> None:
-    hook = _mpt_inputs if model.config.model_type == "mpt" else _falcon_inputs
-    for module in model.modules():
-        if type(module).__name__ in ("MptAttention", "FalconAttention"):
-            undo.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
+def _hook_biases(twin: nn.Module) -> None:
+    hook = _mpt_inputs if type(twin).__name__ == "MptAttention" else _falcon_inputs
+    twin.__dict__["_forward_pre_hooks"] = OrderedDict(twin._forward_pre_hooks)
+    twin.__dict__["_forward_pre_hooks_with_kwargs"] = OrderedDict(twin._forward_pre_hooks_with_kwargs)
+    twin.register_forward_pre_hook(hook, with_kwargs=True)
 
 
 def _mpt_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:

@@ -10,6 +10,7 @@ from streaming import attention, families
 from streaming.cache import StreamCache
 from streaming.readings import reading
 from streaming.share import SinkShare
+from streaming.view import device_of
 from streaming.window import SinkWindow
 
 __all__ = ["CHUNK", "forward", "longest_forward", "new_cache", "read_into"]
@@ -36,7 +37,7 @@ def forward(
     A `share` goes with a single stream (B = 1).
     """
     copies = families.of(model.config).way == "copies"
-    span = cache.begin(ids.shape[1], copies=copies, device=model.device)
+    span = cache.begin(ids.shape[1], copies=copies, device=device_of(model))
     plan = families.plan(model, span, share)
     more = {"logits_to_keep": 1} if last_only else {}
     with reading(plan):

@@ -227,14 +227,12 @@ def _read_model(
 
     The dtype is given to the library, never set afterwards: a cast would round the rotary frequencies too.
     """
-    attention = families.attn_implementation(plan.config)
     model: Any  # the library's own methods are not typed
     with _ONE_AT_A_TIME, _without_bars(), explained(plan.name):
         model, info = from_pretrained(
             folder,
             config=plan.config,
             dtype=plan.dtype,
-            attn_implementation=attention,
             device_map="auto" if plan.spread else None,
             trust_remote_code=False,
             output_loading_info=True,
@@ -250,7 +248,6 @@ def _read_model(
 
 
 def _ready(plan: _Plan, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> LoadedModel:
-    families.prepare(model)
     return LoadedModel(
         name=plan.name,
         model=model,

@@ -14,11 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from streaming import families
 from streaming.cache import State, StreamCache
 from streaming.errors import SettingsError, StreamError
 from streaming.forward import CHUNK, forward, longest_forward, new_cache, read_into
 from streaming.policy import Policy
 from streaming.share import SinkShare
+from streaming.view import device_of
 from streaming.window import SinkWindow
 
 __all__ = ["Loaded", "Stream", "open_stream"]
@@ -32,7 +34,7 @@ class Loaded(Protocol):
 
     @property
     def model(self) -> PreTrainedModel:
-        """A prepared model in evaluation mode."""
+        """A causal language model in evaluation mode; it stays as it is."""
 
     @property
     def context(self) -> int:
@@ -69,6 +71,7 @@ class Stream:
     def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
         """Use `open_stream`."""
         self.loaded, self.policy, self.chunk = loaded, policy, chunk
+        self._model = families.prepare(loaded.model)
         self._logits: Tensor | None = None
         self._tokens = 0
         self._ended: str | None = None
@@ -149,7 +152,7 @@ class Stream:
         logits = state.get("logits")
         tokens = self._restore({name: x for name, x in state.items() if name != "logits"})
         if logits is not None:
-            self._logits = logits.to(self.loaded.model.device, copy=True)
+            self._logits = logits.to(device_of(self._model), copy=True)
         self._tokens = tokens
 
     def set_aside_sinks(self) -> None:
@@ -239,8 +242,8 @@ class Stream:
         return torch.cat([first, _nats(logits[:-1], ids[1:])])  # (n,)
 
     def _as_ids(self, ids: Sequence[int] | Tensor) -> Tensor:
-        ids = torch.as_tensor(ids, dtype=torch.long, device=self.loaded.model.device)
-        size = self.loaded.model.config.vocab_size
+        ids = torch.as_tensor(ids, dtype=torch.long, device=device_of(self._model))
+        size = self._model.config.vocab_size
         if ids.ndim != 1 or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < size):
             raise SettingsError(f"Token ids must be a flat sequence of numbers from 0 to {size - 1}.")
         return ids
@@ -266,13 +269,13 @@ class _CachedStream(Stream):
 
     def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
         super().__init__(loaded, policy, chunk)
-        self._cache = new_cache(loaded.model, policy.window)
+        self._cache = new_cache(self._model, policy.window)
 
     def _advance(self, ids: Tensor, share: SinkShare | None) -> Tensor:
-        return forward(self.loaded.model, self._cache, ids[None], share=share).logits[0]
+        return forward(self._model, self._cache, ids[None], share=share).logits[0]
 
     def _longest(self) -> int:
-        return longest_forward(self.loaded.model, self._cache, self.chunk)
+        return longest_forward(self._model, self._cache, self.chunk)
 
     def _copy_state(self, twin: Stream) -> None:
         twin._cache = self._cache.fork()
@@ -284,7 +287,7 @@ class _CachedStream(Stream):
         return self._cache.state()
 
     def _restore(self, state: State) -> int:
-        self._cache.restore(state, self.loaded.model.device)
+        self._cache.restore(state, device_of(self._model))
         return self._cache.tokens
 
     def set_aside_sinks(self) -> None:
@@ -330,8 +333,8 @@ class _RecomputeStream(Stream):
         start = self.loaded.start_token
         if self._tokens + len(ids) > len(window) and start is not None:
             window[0] = start
-        everything = new_cache(self.loaded.model, SinkWindow(sinks=0, recent=None))
-        logits = read_into(self.loaded.model, everything, ids.new_tensor(window)[None])
+        everything = new_cache(self._model, SinkWindow(sinks=0, recent=None))
+        logits = read_into(self._model, everything, ids.new_tensor(window)[None])
         self._peak_nbytes = everything.nbytes
         return logits
 

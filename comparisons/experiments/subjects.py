@@ -15,11 +15,13 @@ from comparisons.limits import Range, check_limits, limited
 from comparisons.text.feeds import Feed, PromptFeed, SourceFeed
 from comparisons.text.prompts import is_training_seed
 from comparisons.text.sources import Texts
+from streaming import families
 from streaming.errors import StreamError
 from streaming.forward import new_cache, read_into
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 from streaming.stream import open_stream
+from streaming.view import device_of
 from streaming.window import SinkWindow
 
 __all__ = [
@@ -184,8 +186,9 @@ def _window(loaded: LoadedModel, ids: Tensor, place: int, cache: int) -> Tensor:
 @torch.inference_mode()
 def recompute_step(loaded: LoadedModel, window: Tensor) -> Tensor:
     """Encode (n,) tokens from nothing, as the policy `recompute` does for every token: logits (1, V) after the last."""
-    cache = new_cache(loaded.model, SinkWindow(sinks=0, recent=None))
-    return read_into(loaded.model, cache, window[None].to(loaded.model.device))
+    model = families.prepare(loaded.model)
+    cache = new_cache(model, SinkWindow(sinks=0, recent=None))
+    return read_into(model, cache, window[None].to(device_of(model)))
 
 
 def line_break(loaded: LoadedModel) -> int | None:

@@ -23,7 +23,6 @@ from comparisons.experiments.subjects import (
 )
 from comparisons.text.feeds import PromptFeed, TextFeed
 from comparisons.text.sources import open_texts
-from streaming import families
 from streaming.errors import SettingsError, StreamError
 from streaming.models import LoadedModel
 from streaming.policy import Policy
@@ -92,7 +91,6 @@ def test_what_was_read_before_the_memory_ended_is_kept(monkeypatch: pytest.Monke
             raise torch.OutOfMemoryError("no memory")
 
     hook = model.model.register_forward_pre_hook(run_out)
-    families.prepare(model.model)
     nats = read_nats(model, Policy(kind="dense"), ids(), no_bar)
     hook.remove()
     assert len(nats) == 3 * 64

@@ -19,7 +19,6 @@ from comparisons.runs.questions import Question
 from comparisons.runs.settings import LaneSettings
 from comparisons.text.feeds import PromptFeed, TextFeed
 from comparisons.text.prompts import as_prompt, turn, turns
-from streaming import families
 from streaming.errors import SettingsError, StreamError
 from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
@@ -277,7 +276,6 @@ def test_an_answer_is_never_longer_than_the_memory_that_is_left():
 
 def test_a_budget_below_a_single_token_reads_nothing():
     wide = tiny.build("llama", vocab_size=len(tokenizer()), head_dim=2048)
-    families.prepare(wide)
     model = LoadedModel(name="wide", model=wide, tokenizer=tokenizer(), context=64, start_token=0)
     frame = drive(open_lane("dense", model=model, kv_budget_bytes=2**16)).journal.snapshot(0)
     assert (frame["tokens"], frame["reason"], frame["perplexity"]) == (0, "kv-budget", None)

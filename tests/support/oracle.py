@@ -2,7 +2,8 @@
 
 One token at a time. Every key is kept as it was before its rotary embedding, and rotated, in float64 and by complex
 numbers, to its position for every single query; attention is a plain softmax in float64. Nothing here is taken from
-`streaming` but which tokens a policy is said to keep.
+`streaming` but which tokens a policy is said to keep, and what a rotary embedding that depends on the length is
+pinned to.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.utils import ModelOutput
 
+from streaming import families
 from tests.support import tiny
 
 
@@ -101,7 +103,7 @@ def twin(name: str, prepared: PreTrainedModel, attention: str = "oracle") -> Pre
     model.load_state_dict(prepared.state_dict())
     rope, pinned = (
         getattr(model.base_model, "rotary_emb", None),
-        getattr(prepared.base_model, "rotary_emb", None),
+        getattr(families.prepare(prepared).base_model, "rotary_emb", None),
     )
     model = model.double()
     if model.config.model_type == "mpt":

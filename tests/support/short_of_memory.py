@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
 from comparisons.text.feeds import PromptFeed
-from streaming import families
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 from tests.support import tiny
@@ -47,7 +46,6 @@ def main() -> None:
     """Read with heads so wide, half a megabyte a token, that a few hundred tokens do not fit."""
     torch.set_num_threads(1)
     model = tiny.build("llama", vocab_size=len(tokenizer()), head_dim=8192)
-    families.prepare(model)
     loaded = LoadedModel(name="wide", model=model, tokenizer=tokenizer(), context=64, start_token=0)
     settings = RunSettings(
         lanes=(Policy.parse("dense"), Policy.parse("sinks:4+28")),

@@ -16,7 +16,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from comparisons.text import prompts
 from comparisons.text.feeds import Feed, Segment
-from streaming import families
 from streaming.cache import StreamCache
 from streaming.models import LoadedModel
 from tests.support import tiny
@@ -75,7 +74,6 @@ def by_rote(first: str, *following: str) -> LoadedModel:
 
 
 def _with_tokenizer(model: PreTrainedModel) -> LoadedModel:
-    families.prepare(model)
     return LoadedModel(name="tiny", model=model, tokenizer=tokenizer(), context=64, start_token=0)
 
 

@@ -69,11 +69,10 @@ def config(name: str, **changes: object) -> PreTrainedConfig:
 def build(
     name: str, *, attention: str | None = None, dtype: torch.dtype = torch.float32, **changes: object
 ) -> PreTrainedModel:
-    """A random model, the same weights for the same name; with the attention of its family unless told otherwise."""
+    """A random model, the same weights for the same name; with the attention that transformers chooses by default."""
     torch.manual_seed(0)
     settings = config(name, **changes)
-    wanted = attention or families.attn_implementation(settings)
-    return AutoModelForCausalLM.from_config(settings, attn_implementation=wanted, dtype=dtype).eval()
+    return AutoModelForCausalLM.from_config(settings, attn_implementation=attention, dtype=dtype).eval()
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,8 @@ class Tiny:
 
 
 def load(name: str, *, dtype: torch.dtype = torch.float32, **changes: object) -> Tiny:
-    """A tiny model, prepared for streaming."""
+    """A tiny model, as `open_stream` takes it."""
     model = build(name, dtype=dtype, **changes)
-    families.prepare(model)
     return Tiny(model, families.context(model.config))
 
 
