@@ -16,9 +16,11 @@ import traceback
 from contextlib import suppress
 from datetime import datetime, timezone
 
+from streaming import errors
+
 __all__ = ["JsonLines", "log_to_stderr"]
 
-_OURS = ("app", "comparisons", "streaming")
+_OURS = frozenset(name.partition(".")[0] for name in ("app", __name__, errors.__name__))
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _FRAMES = 3
 _MOST_WAITING = 1000

@@ -1,0 +1,98 @@
+"""The built wheel: one import name, everything in it, and it works without the repository."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from comparisons.packaging import renamed
+from comparisons.paths import ROOT
+
+NAMES = {"streaming": "streaming_llm.streaming", "comparisons": "streaming_llm.comparisons"}
+
+
+def run(*command, cwd, path):
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(path), "HOME": str(cwd)}
+    return subprocess.run([sys.executable, *command], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"  # a build leaves files where it builds
+    for name in ("streaming", "comparisons", "distribution", "assets"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("app.py", "setup.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
+        shutil.copyfile(ROOT / name, source / name)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source], check=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_it_takes_no_other_name_and_leaves_nothing_out(installed):
+    assert {p.name for p in installed.iterdir() if not p.name.endswith(".dist-info")} == {"streaming_llm"}
+    there = {
+        p.relative_to(installed / "streaming_llm") for p in (installed / "streaming_llm").rglob("*") if p.is_file()
+    }
+    for folder in ("assets", "streaming", "comparisons"):
+        ours = (p for p in (ROOT / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        assert {p.relative_to(ROOT) for p in ours if p.name != "py.typed"} <= there
+    assert (installed / "streaming_llm" / "py.typed").is_file()
+
+
+def test_a_command_runs_far_from_the_repository(installed, tmp_path):
+    out = tmp_path / "run.json"
+    ended = run(
+        "-m",
+        "streaming_llm",
+        "run",
+        "sink",
+        "--tokens",
+        "300",
+        "--json",
+        "--out",
+        str(out),
+        cwd=tmp_path,
+        path=installed,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout.splitlines()[-1])["recording"] == str(out)
+    assert run("-m", "streaming_llm", "serve", "--help", cwd=tmp_path, path=installed).returncode == 0
+
+
+def test_every_module_of_it_can_be_imported_and_none_brings_the_short_names_along(installed, tmp_path):
+    code = (
+        "import importlib, pathlib, sys, streaming_llm\n"
+        "root = pathlib.Path(streaming_llm.__file__).parent\n"
+        "skip = ('ray_sweep', '__main__', 'zerogpu')\n"
+        "for path in sorted(root.rglob('*.py')):\n"
+        "    if path.stem not in skip and 'assets' not in path.parts:\n"
+        "        name = '.'.join(path.relative_to(root.parent).with_suffix('').parts).removesuffix('.__init__')\n"
+        "        importlib.import_module(name)\n"
+        "assert streaming_llm.Policy.parse('dense').kind == 'dense'\n"
+        "short = {'streaming', 'comparisons', 'app'} & set(sys.modules)\n"
+        "assert not short, short\n"
+    )
+    ended = run("-c", code, cwd=tmp_path, path=installed)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_only_what_names_a_module_is_renamed():
+    source = (
+        "from streaming import load\nimport comparisons.files as files\nfrom streaming.errors import (\n    X,\n)\n"
+        'name = f"comparisons.commands.{load}"\nwords = "streaming is nice"\nfile = "streaming/x.py"\nstreaming = 1\n'
+    )
+    assert renamed(source, NAMES) == (
+        "from streaming_llm.streaming import load\nimport streaming_llm.comparisons.files as files\n"
+        "from streaming_llm.streaming.errors import (\n    X,\n)\n"
+        'name = f"streaming_llm.comparisons.commands.{load}"\nwords = "streaming is nice"\nfile = "streaming/x.py"\n'
+        "streaming = 1\n"
+    )
