@@ -45,7 +45,7 @@ Reason = Literal["kv-budget", "tokens", "seconds", "user", "end-of-text", "memor
 Unanswered = Literal["kv-budget", "ended", "error"]
 RunState = Literal["running", "paused", "finished"]
 EventKind = Literal["training-length", "first-eviction", "kv-budget", "stopped", "failed"]
-LoadingStage = Literal["waiting", "looking up", "downloading", "loading", "stopped"]
+LoadingStage = Literal["waiting", "looking up", "downloading", "converting", "loading", "stopped"]
 
 CurvePoint = tuple[int, float | None, int, float, float]
 """Tokens read, perplexity of the sliding window, KV bytes in use, ms per token since the last point,
