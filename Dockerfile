@@ -7,12 +7,17 @@ ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     HF_HOME=/tmp/huggingface \
+    XDG_CACHE_HOME=/tmp/cache \
     GRADIO_TEMP_DIR=/tmp/gradio \
     MPLCONFIGDIR=/tmp/matplotlib
 
 WORKDIR /app
+# PyTorch's own index has wheels for the CPU alone; those of PyPI bring gigabytes of CUDA along. "" is PyPI's:
+#   docker build --build-arg TORCH_INDEX= -t streaming-llm .
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY requirements.txt .
-RUN pip install --requirement requirements.txt
+RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep ^torch requirements.txt)" \
+    && pip install --requirement requirements.txt
 
 COPY app.py ./
 COPY streaming streaming

@@ -9,8 +9,9 @@ import psutil
 import torch
 
 from streaming.errors import ModelTooLarge
+from streaming.machine import read_machine
 
-__all__ = ["auto_dtype", "container_limit", "fast_bfloat16", "free_bytes", "free_bytes_everywhere", "must_spread"]
+__all__ = ["auto_dtype", "fast_bfloat16", "free_bytes", "free_bytes_everywhere", "must_spread"]
 
 SMALL_BYTES = 2**30  # a model below this size in float32 stays in float32 on the CPU
 
@@ -54,30 +55,20 @@ def must_spread(name: str, needed: int, free: tuple[int, int], device: torch.dev
     return True
 
 
-def free_bytes(device: torch.device) -> int:
+def free_bytes(device: torch.device, root: Path = Path("/")) -> int:
     """Memory that is free for weights: on the CUDA device, or here, within the container's limit."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     free = psutil.virtual_memory().available
-    limit = container_limit(Path("/sys/fs/cgroup"))
+    limit = read_machine(root=root).memory_bytes
     # The container's own count includes files that the system has cached: count this process instead.
-    return free if limit is None else min(free, limit - psutil.Process().memory_info().rss)
+    return min(free, limit - psutil.Process().memory_info().rss)
 
 
 def free_bytes_everywhere() -> int:
     """Memory that is free for weights on all CUDA devices and here together."""
     cuda = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
     return sum(map(free_bytes, [torch.device("cpu"), *cuda]))
-
-
-def container_limit(root: Path) -> int | None:
-    """Bytes that the control group allows, of version 2 or 1; None where there is no limit."""
-    for file in (root / "memory.max", root / "memory" / "memory.limit_in_bytes"):
-        try:
-            return int(file.read_text("ascii"))
-        except (OSError, ValueError):  # no such file, or the word "max"
-            continue
-    return None
 
 
 def _gigabytes(size: int) -> str:

@@ -19,10 +19,10 @@ from comparisons.experiments import checkpoints
 from comparisons.experiments.marathon import Marathon, MarathonSettings
 from comparisons.experiments.marathon_report import figures, recording, stretch_rows, table
 from comparisons.files import write_whole
-from comparisons.machine import read_machine
 from comparisons.recordings import files
 from streaming import models
 from streaming.errors import SettingsError, StreamError
+from streaming.machine import read_machine
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 

@@ -21,8 +21,8 @@ from comparisons.experiments import ray_sweep
 from comparisons.experiments.cells import Cell, Failure, Row, grid, outcome
 from comparisons.experiments.pool import work_off
 from comparisons.experiments.sweep_file import Ledger
-from comparisons.machine import read_machine
 from streaming.errors import SettingsError, StreamError
+from streaming.machine import read_machine
 
 __all__ = ["add_arguments", "table"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from comparisons.limits import Range, check_limits, limited
-from comparisons.machine import Machine, read_machine
 from streaming.errors import SettingsError
+from streaming.machine import Machine, read_machine
 
 __all__ = ["Config", "read_config"]
 

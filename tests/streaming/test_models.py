@@ -397,21 +397,6 @@ def test_a_model_larger_than_one_device_is_spread_or_refused() -> None:
             placement.must_spread("x", 9 * 10**9, (8 * 10**9, 99 * 10**9), cuda, bf16)
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "expected"),
-    [
-        ("memory.max", "17179869184\n", 17179869184),
-        ("memory.max", "max\n", None),
-        ("memory/memory.limit_in_bytes", "4096\n", 4096),
-        ("nothing", "", None),
-    ],
-)
-def test_the_limit_of_a_container(tmp_path: Path, file: str, text: str, expected: int | None) -> None:
-    (tmp_path / file).parent.mkdir(exist_ok=True)
-    (tmp_path / file).write_text(text)
-    assert placement.container_limit(tmp_path) == expected
-
-
 # -------------------------------------------------------------------------------------------- the Hub
 
 CONTACTED: list[str] = []  # in the child: every address that it connected to or looked up

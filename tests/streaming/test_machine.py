@@ -7,8 +7,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
-from comparisons.machine import bytes_of, cores_of, read_machine
+from streaming.machine import bytes_of, cores_of, read_machine
+from streaming.placement import free_bytes
 
 
 def files(root: Path, contents: dict[str, str]) -> Path:
@@ -43,6 +45,18 @@ def test_the_tightest_of_nested_groups_counts(tmp_path: Path) -> None:
     )
     found = read_machine({"MEMORY": "1Gi"}, root)
     assert (found.cores, found.memory_bytes) == (0.25, 50_000_000)
+
+
+@pytest.mark.parametrize("group", ["", "space/", "space/run/"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_model_has_to_fit_into_the_limit_that_the_server_sees(tmp_path: Path, group: str, version: int) -> None:
+    limit = psutil.Process().memory_info().rss + 10**8
+    line, file = ("0::", "memory.max") if version == 2 else ("3:memory:", "memory.limit_in_bytes")
+    place = f"sys/fs/cgroup/{'' if version == 2 else 'memory/'}{group}{file}"
+    root = files(tmp_path, {"proc/self/cgroup": f"{line}/space/run\n", place: f"{limit}\n"})
+    assert read_machine({}, root).memory_bytes == limit
+    assert abs(free_bytes(torch.device("cpu"), root) - 10**8) < 5 * 10**7
+    assert free_bytes(torch.device("cpu"), tmp_path / "nowhere") > 10**9
 
 
 def test_groups_of_version_1(tmp_path: Path) -> None:
