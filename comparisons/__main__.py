@@ -18,6 +18,7 @@ COMMANDS = {
     "replay": "play a recorded run, one line per lane",
     "compare": "two recordings side by side: settings, perplexity, memory, speed",
     "export": "a recorded run as one HTML file that replays in any browser, offline",
+    "export-generate": "StreamingLLM as a repository for transformers' custom_generate, made from the sources",
     "record": "run the page's default comparison and save it as the recording that the page shows before Start",
     "marathon": "read the paper's four million tokens with sinks; goes on with --resume after a kill at any moment",
     "sweep": "perplexity and memory over models, sinks and cache sizes, in parallel",
@@ -28,7 +29,7 @@ COMMANDS = {
     "report": "write what was measured of the bundled models into the README and their cards",
     "schedules": "draw and tabulate the schedules of the attention cost that were tried",
 }
-"""What each command does. `comparisons/commands/NAME.py` holds it, and is imported when it is asked for."""
+"""What each command does. `comparisons/commands/NAME.py` (_ for -) holds it, and is imported when it is asked for."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     for name, what in COMMANDS.items():
         one = commands.add_parser(name, help=what, description=what)
         if name == asked:
-            import_module(f"comparisons.commands.{name}").add_arguments(one)
+            import_module(f"comparisons.commands.{name.replace('-', '_')}").add_arguments(one)
     return parser
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
-__all__ = ["renamed"]
+__all__ = ["closure", "flattened", "renamed"]
 
 
 def renamed(source: str, names: Mapping[str, str]) -> str:
@@ -32,8 +33,11 @@ def _spans(tree: ast.Module) -> set[tuple[int, int]]:
     """First and last lines of what may name a module: imports, and strings outside of docstrings."""
     found = set()
     for node in ast.walk(tree):
-        text = isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value
-        if text or isinstance(node, (ast.Import, ast.ImportFrom)):
+        if isinstance(node, ast.Constant):
+            named = isinstance(node.value, str) and "\n" not in node.value
+        else:
+            named = isinstance(node, (ast.Import, ast.ImportFrom))
+        if named and isinstance(node, (ast.Constant, ast.Import, ast.ImportFrom)):
             found.add((node.lineno, node.end_lineno or node.lineno))
     return found
 
@@ -44,3 +48,31 @@ def _renamed_in(text: str, names: Mapping[str, str]) -> str:
     strings = re.compile(rf"(?<=[\"'])({alternatives})(?=\.[a-z_{{])")
     text = imports.sub(lambda found: found[1] + names[found[2]], text)
     return strings.sub(lambda found: names[found[1]], text)
+
+
+def flattened(source: str, package: str) -> str:
+    """A module's source whose imports of a package's modules are relative, for files that lie in one folder."""
+    relative = re.sub(rf"(?m)^(\s*from\s+){package}(?=\s)", r"\1.", source)
+    return re.sub(rf"(?m)^(\s*from\s+){package}\.(?=\w)", r"\1.", relative)
+
+
+def closure(folder: Path, name: str) -> list[str]:
+    """The modules of a package that one of them needs, itself among them (sorted)."""
+    found: set[str] = set()
+    coming = [name]
+    while coming:
+        module = coming.pop()
+        if module not in found:
+            found.add(module)
+            coming += _siblings(ast.parse((folder / f"{module}.py").read_text("utf-8")), folder.name)
+    return sorted(found)
+
+
+def _siblings(tree: ast.Module, package: str) -> list[str]:
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == package:
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
+            found.append(str(node.module).removeprefix(f"{package}."))
+    return found
