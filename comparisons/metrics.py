@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import overload
 
 import numpy as np
 import psutil
@@ -152,6 +153,10 @@ def finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+@overload
+def rounded(value: float, digits: int) -> float: ...
+@overload
+def rounded(value: float | None, digits: int) -> float | None: ...
 def rounded(value: float | None, digits: int) -> float | None:
     """The value with so many significant digits, for files that should be small; None stays None."""
     return None if value is None else float(f"{value:.{digits}g}")
@@ -179,7 +184,7 @@ def thin(values: Sequence[float | None], most: int) -> list[int]:
     edges = [1 + (last - 1) * i // stretches for i in range(stretches + 1)]
     kept = {0, last}
     for begin, end in pairwise(edges):
-        known = [i for i in range(begin, end) if values[i] is not None]
+        known = {i: value for i in range(begin, end) if (value := values[i]) is not None}
         if known:
-            kept.update((min(known, key=lambda i: values[i]), max(known, key=lambda i: values[i])))
+            kept.update((min(known, key=known.__getitem__), max(known, key=known.__getitem__)))
     return sorted(kept)

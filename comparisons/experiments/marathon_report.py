@@ -20,9 +20,9 @@ from comparisons.metrics import (
     thin,
     tokens_per_second,
 )
-from comparisons.recordings.format import LaneRecording, Recording
+from comparisons.recordings.format import LaneRecording, Recording, TextMoment
 from comparisons.recordings.recorder import spread
-from comparisons.runs.frames import CurvePoint, Event, Header
+from comparisons.runs.frames import CurvePoint, Event, EventKind, Header, LaneNumbers, RssPoint, RunNumbers
 from comparisons.text.detokenise import Detokeniser
 
 __all__ = ["figures", "recording", "stretch_rows", "table"]
@@ -104,23 +104,35 @@ def recording(marathon: Marathon) -> Recording:
         label=policy.label,
         kind=policy.kind,
         sinks=policy.sinks,
-        recent=policy.recent,
+        recent=policy.recent or 0,
         moments=[_BEGIN, *(_moment(marathon, one, totals[one.end]) for one in shown)],
         curve=curve,
         texts=[_text(marathon, one) for one in tally.texts],
         answers=[],
         events=_events(marathon),
     )
-    seen = [[round(one.seconds, 3), "finished" if one is shown[-1] else "running", one.rss_bytes] for one in shown]
-    return Recording(
-        header=_header(marathon),
-        moments=[[0.0, "running", tally.rss_bytes], *seen],
-        rss=[[0, tally.rss_bytes, 0.0], *([one.end, one.rss_bytes, round(one.seconds, 3)] for one in shown)],
-        lanes=[lane],
-    )
+    moments: list[RunNumbers] = [{"seconds": 0.0, "state": "running", "rss_bytes": tally.rss_bytes}]
+    moments += [{"seconds": round(one.seconds, 3), "state": "running", "rss_bytes": one.rss_bytes} for one in shown]
+    moments[-1]["state"] = "finished"
+    rss = [RssPoint(0, tally.rss_bytes, 0.0)]
+    rss += [RssPoint(one.end, one.rss_bytes, round(one.seconds, 3)) for one in shown]
+    return Recording(header=_header(marathon), moments=moments, rss=rss, lanes=[lane])
 
 
-_BEGIN = [0, "reading", None, "", 0, 0, 0, 0.0, 0.0, None, None, None]
+_BEGIN: LaneNumbers = {
+    "tokens": 0,
+    "status": "reading",
+    "reason": None,
+    "message": "",
+    "kv_bytes": 0,
+    "kv_allocated_bytes": 0,
+    "cache_tokens": 0,
+    "seconds": 0.0,
+    "tokens_per_second": 0.0,
+    "ms_per_token": None,
+    "perplexity": None,
+    "perplexity_total": None,
+}
 
 
 def _header(marathon: Marathon) -> Header:
@@ -128,8 +140,10 @@ def _header(marathon: Marathon) -> Header:
     return {
         "model": marathon.loaded.name,
         "context": marathon.loaded.context,
+        "source": "prompts",
+        "source_characters": 0,
         "seed": settings.seed,
-        "kv_budget_bytes": settings.policy.budget * stream.bytes_per_token,
+        "kv_budget_bytes": marathon.tally.first.begin * stream.bytes_per_token,
         "bytes_per_token": stream.bytes_per_token,
         "window": settings.stretch,
         "stride": settings.stretch,
@@ -150,47 +164,53 @@ def _totals(stretches: list[Stretch]) -> list[float]:
     return [perplexity_from_mean_nats(nats / predicted) for nats, predicted in sums]
 
 
-def _moment(marathon: Marathon, one: Stretch, total: float) -> list[Any]:
+def _moment(marathon: Marathon, one: Stretch, total: float) -> LaneNumbers:
     ended = one.end == marathon.settings.tokens
-    return [
-        one.end,
-        "stopped" if ended else "reading",
-        "tokens" if ended else None,
-        "",
-        one.kv_bytes,
-        one.kv_allocated_bytes,
-        one.kv_bytes // marathon.stream.bytes_per_token,
-        round(one.seconds, 3),
-        0.0 if ended else rounded(one.tokens_per_second, 5),
-        *(rounded(finite_or_none(x), 5) for x in (_ms_per_token(one), one.perplexity, total)),
-    ]
+    return {
+        **_BEGIN,
+        "tokens": one.end,
+        "status": "stopped" if ended else "reading",
+        "reason": "tokens" if ended else None,
+        "kv_bytes": one.kv_bytes,
+        "kv_allocated_bytes": one.kv_allocated_bytes,
+        "cache_tokens": one.kv_bytes // marathon.stream.bytes_per_token,
+        "seconds": round(one.seconds, 3),
+        "tokens_per_second": 0.0 if ended else rounded(one.tokens_per_second, 5),
+        "ms_per_token": rounded(_ms_per_token(one), 5),
+        "perplexity": rounded(one.perplexity, 5),
+        "perplexity_total": rounded(total, 5),
+    }
 
 
 def _point(one: Stretch) -> CurvePoint:
-    height = rounded(finite_or_none(one.perplexity), 5)
-    return [one.end, height, one.kv_bytes, rounded(_ms_per_token(one), 3), round(one.seconds, 3)]
+    ms_per_token = rounded(_ms_per_token(one), 3)
+    return CurvePoint(one.end, rounded(one.perplexity, 5), one.kv_bytes, ms_per_token, round(one.seconds, 3))
 
 
 def _ms_per_token(one: Stretch) -> float:
     return mean_ms_per_token(one.work_seconds, one.tokens)
 
 
-def _text(marathon: Marathon, text: Text) -> dict[str, Any]:
+def _text(marathon: Marathon, text: Text) -> TextMoment:
     words = Detokeniser(marathon.loaded.tokenizer)
     pieces = [words.push(token) for token in text.ids]
-    shown = [[piece, rounded(nat, 3)] for piece, nat in zip(pieces, text.nats, strict=True)][-TEXT_TOKENS:]
+    shown = [(piece, rounded(nat, 3)) for piece, nat in zip(pieces, text.nats, strict=True)][-TEXT_TOKENS:]
     return {"seconds": round(text.seconds, 3), "from": text.end - len(shown), "pieces": shown}
 
 
 def _events(marathon: Marathon) -> list[Event]:
     """When it happened is known to the stretch: as if that had gone evenly."""
-    milestones = {
+    milestones: dict[EventKind, int] = {
         "training-length": marathon.loaded.context,
-        "first-eviction": marathon.settings.policy.budget + 1,
+        "first-eviction": marathon.tally.first.begin + 1,
         "stopped": marathon.settings.tokens,
     }
-    reached = sorted((at, kind) for kind, at in milestones.items() if at <= marathon.tally.tokens)
-    return [{"at": at, "kind": kind, "seconds": _seconds_at(marathon, at)} for at, kind in reached]
+    reached = sorted(milestones.items(), key=lambda milestone: (milestone[1], milestone[0]))
+    return [
+        {"at": at, "kind": kind, "seconds": _seconds_at(marathon, at)}
+        for kind, at in reached
+        if at <= marathon.tally.tokens
+    ]
 
 
 def _seconds_at(marathon: Marathon, token: int) -> float:

@@ -34,7 +34,7 @@ class KeptRun:
             "url": self.file.url,
             "model": header["model"],
             "kinds": [lane.kind for lane in lanes],
-            "tokens": max(lane.moments[-1][0] for lane in lanes),
+            "tokens": max(lane.moments[-1]["tokens"] for lane in lanes),
             "recorded_at": header["recorded_at"],
         }
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from comparisons.metrics import rounded, tokens_per_second
-from comparisons.recordings.format import LANE_NUMBERS, LaneRecording, Recording
+from comparisons.recordings.format import LaneRecording, Recording
 from comparisons.runs.frames import Header
 
 __all__ = ["Comparison", "Measured", "Pair", "compare"]
 
-_GROUNDS = {
+_Ground = Literal["model", "source", "seed", "window"]
+
+_GROUNDS: dict[_Ground, str] = {
     "model": "The models differ: {} and {}. Perplexities of models with different tokenizers do not compare.",
     "source": "The texts differ: {} and {}.",
     "seed": "The prompt streams differ: seed {} and seed {}.",
@@ -129,8 +131,7 @@ def _pair(a: LaneRecording, b: LaneRecording) -> Pair:
 
 
 def _measured(lane: LaneRecording) -> Measured:
-    last = dict(zip(LANE_NUMBERS, lane.moments[-1], strict=True))
-    work = [point[3] for point in lane.curve]
+    last, work = lane.moments[-1], [point.ms_per_token for point in lane.curve]
     return Measured(
         tokens=last["tokens"],
         perplexity=last["perplexity_total"],
@@ -143,5 +144,9 @@ def _measured(lane: LaneRecording) -> Measured:
 
 
 def _common_points(a: LaneRecording, b: LaneRecording) -> tuple[tuple[int, float, float], ...]:
-    ours, theirs = ({point[0]: point[1] for point in lane.curve if point[1] is not None} for lane in (a, b))
+    ours, theirs = _heights(a), _heights(b)
     return tuple((token, ours[token], theirs[token]) for token in ours if token in theirs)
+
+
+def _heights(lane: LaneRecording) -> dict[int, float]:
+    return {point.token: point.perplexity for point in lane.curve if point.perplexity is not None}

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
 from comparisons.files import write_whole
-from comparisons.recordings.format import FORMAT, VERSION, Recording, checked
+from comparisons.recordings.format import VERSION, Recording, RecordingFile
 from streaming.errors import RecordingError
 
-__all__ = ["MOST_BYTES", "dumps", "load", "save"]
+__all__ = ["MOST_BYTES", "dumps", "load", "loads", "save"]
 
 MOST_BYTES = 16 * 2**20
 """A larger file is no recording of ours: no more than this is read of it."""
 
+_MOST_ERRORS = 1000
+"""So many are looked at; a file with more is none of ours."""
+
 
 def dumps(recording: Recording) -> str:
     """The text of a recording's file."""
-    content = {"format": FORMAT, "version": VERSION, **asdict(recording)}
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return recording.model_dump_json()
 
 
 def save(recording: Recording, path: str | Path) -> None:
@@ -39,21 +42,51 @@ def load(path: str | Path) -> Recording:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise RecordingError(f"The recording {path.name} cannot be read ({error.strerror}): check the path.") from None
-    if len(data) > MOST_BYTES:
-        raise RecordingError(f"{path.name} is larger than any recording ({MOST_BYTES // 2**20} MiB).")
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise RecordingError(f"{path.name} is damaged or no recording: its text is not UTF-8.") from None
-    try:
-        content = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise RecordingError(f"{path.name} is damaged, cut short, or no recording: it is not whole JSON.") from None
-    try:
-        return checked(content)
+        return loads(data)
     except RecordingError as error:
         raise RecordingError(f"{path.name}: {error}") from None
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+def loads(data: str | bytes) -> Recording:
+    """The recording that is in a file's content.
+
+    Raises:
+        RecordingError: it is no recording, damaged, truncated, or of a newer version.
+    """
+    if len(data) > MOST_BYTES:
+        raise RecordingError(f"this is larger than any recording ({MOST_BYTES // 2**20} MiB).")
+    try:
+        content = RecordingFile.model_validate_json(data)
+    except ValidationError as error:
+        raise RecordingError(_words(error)) from None
+    return Recording.model_construct(**{name: getattr(content, name) for name in ("header", "moments", "rss", "lanes")})
+
+
+def _words(error: ValidationError) -> str:
+    """The first thing that is wrong, where it is, and what to do."""
+    if error.error_count() > _MOST_ERRORS:
+        return "this is no recording: choose a file that `run`, `record` or the page has saved."
+    errors = error.errors(include_url=False, include_context=False)
+    found = {_place(one): one for one in errors}
+    place, first = _place(errors[0]), errors[0]
+    if first["type"] == "json_invalid":
+        why = first["msg"].removeprefix("Invalid JSON: ")
+        return f"it is damaged, cut short, or no recording: it is not whole JSON ({why})."
+    if not place or "format" in found:
+        return "this is no recording: choose a file that `run`, `record` or the page has saved."
+    version = found.get("version")
+    if version is not None and version["type"] == "less_than_equal":
+        newer = str(version["input"])[:9]
+        return f"it was made by a newer version of this app (format {newer}, not {VERSION}): update the app."
+    return f"it is damaged at {place} ({first['msg']}): get the file again, or record the run again."
+
+
+def _place(error: ErrorDetails) -> str:
+    """As Python would write it: lanes[0].curve[3]. Names come from the file: never more than a few letters of one."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in error["loc"])
+    return "".join(steps).removeprefix(".")
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in name[:40])

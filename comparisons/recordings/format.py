@@ -1,180 +1,116 @@
-"""The shape of a recording, as docs/recording-format.md describes it: what its fields are, and what is refused."""
+"""The shape of a recording's file, as docs/recording-format.md describes it.
+
+Whoever makes a `Recording` makes one that can be saved, loaded, played and compared: its fields are checked then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, get_args
+from operator import attrgetter, itemgetter
+from typing import Annotated, Any, Literal, NamedTuple
 
-from comparisons.recordings import schema
-from comparisons.runs.frames import Answer, CurvePoint, Event, EventKind, Header, Reason, RssPoint, RunState, Status
-from streaming.errors import RecordingError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
-__all__ = ["FORMAT", "LANE_NUMBERS", "VERSION", "LaneRecording", "Recording", "checked"]
+from comparisons.runs.frames import (
+    Answer,
+    CurvePoint,
+    Event,
+    Header,
+    LaneNumbers,
+    Piece,
+    RssPoint,
+    RunNumbers,
+)
+from comparisons.runs.shapes import STRICT, Count, Items, Number, Row, Seconds
 
-FORMAT = "streaming-comparison"
+__all__ = ["FORMAT", "VERSION", "LaneRecording", "Recording", "SinkShareMoment", "TextMoment"]
+
+FORMAT: Literal["streaming-comparison"] = "streaming-comparison"
 VERSION = 2
 
-LANE_NUMBERS = (
-    "tokens",
-    "status",
-    "reason",
-    "message",
-    "kv_bytes",
-    "kv_allocated_bytes",
-    "cache_tokens",
-    "seconds",
-    "tokens_per_second",
-    "ms_per_token",
-    "perplexity",
-    "perplexity_total",
-)
-"""The columns of a lane's moments, as they are called in frames."""
+
+def _ascending(*keys: Callable[[Any], float]) -> AfterValidator:
+    """The items never run back."""
+
+    def check(items: list[Any]) -> list[Any]:
+        for key in keys:
+            if any(key(before) > key(after) for before, after in pairwise(items)):
+                raise PydanticCustomError("order", "its items are not in order")
+        return items
+
+    return AfterValidator(check)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LaneRecording:
+_BY_SECONDS = _ascending(itemgetter("seconds"))
+
+
+class SinkShareMoment(NamedTuple):
+    """A `SinkShareFrame` as known from a moment on; of no layers where it is not known."""
+
+    seconds: Seconds
+    tokens: Count
+    layers: Items[Number]
+
+
+TextMoment = TypedDict("TextMoment", {"seconds": Seconds, "from": Count, "pieces": Items[Piece]})
+"""A `TextTail` as read at a moment."""
+
+
+class LaneRecording(BaseModel):
     """One lane; the fields are those of the file."""
+
+    model_config = STRICT
 
     label: str
     kind: str
-    sinks: int
-    recent: int
-    moments: list[list[Any]]
-    curve: list[CurvePoint]
-    texts: list[dict[str, Any]]
-    answers: list[Answer]
-    events: list[Event]
-    shares: list[list[Any]] = field(default_factory=list)
+    sinks: Count
+    recent: Count
+    moments: Annotated[Items[Annotated[LaneNumbers, Row()]], Field(min_length=1)]
+    curve: Annotated[
+        Items[Annotated[CurvePoint, Row()]], _ascending(attrgetter("token")), _ascending(attrgetter("seconds"))
+    ]
+    texts: Annotated[Items[TextMoment], _BY_SECONDS]
+    answers: Items[Answer]
+    events: Items[Event]
+    shares: Annotated[Items[Annotated[SinkShareMoment, Row()]], _ascending(attrgetter("seconds"))] = []
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Recording:
+def _with_source(header: object) -> object:
+    """Recordings once knew prompts alone, and did not say so."""
+    return {"source": "prompts", "source_characters": 0, **header} if isinstance(header, dict) else header
+
+
+class Recording(BaseModel):
     """One run; the fields are those of the file."""
 
+    model_config = STRICT
+
+    format: Literal["streaming-comparison"] = FORMAT
+    version: Annotated[int, Field(ge=1, le=VERSION), AfterValidator(lambda _: VERSION)] = VERSION
     header: Header
-    moments: list[list[Any]]
-    rss: list[RssPoint]
-    lanes: list[LaneRecording]
+    moments: Annotated[Items[Annotated[RunNumbers, Row()]], Field(min_length=1), _BY_SECONDS]
+    rss: Annotated[Items[Annotated[RssPoint, Row()]], _ascending(attrgetter("seconds"))]
+    lanes: Annotated[Items[LaneRecording], Field(min_length=1)]
+
+    @field_validator("lanes")
+    @classmethod
+    def _of_this_run(cls, lanes: list[LaneRecording], info: ValidationInfo) -> list[LaneRecording]:
+        labels = [lane.label for lane in lanes]
+        if len(set(labels)) < len(labels):
+            raise PydanticCustomError("lanes", "the same label twice")
+        if "header" in info.data and labels != info.data["header"]["lanes"]:
+            raise PydanticCustomError("lanes", "not those of the header")
+        if any(len(lane.moments) != len(info.data.get("moments", lane.moments)) for lane in lanes):
+            raise PydanticCustomError("lanes", "not as many moments as the run has")
+        return lanes
 
 
-def checked(content: object) -> Recording:
-    """The checked content of a file."""
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise RecordingError("this is no recording of a comparison.")
-    version = content.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise RecordingError(
-            f"it was made by a newer version of this app (format {version}, not {VERSION}): update the app."
-        )
-    schema.require(isinstance(version, int) and not isinstance(version, bool) and version >= 1, "version")
-    _FILE({name: value for name, value in content.items() if name not in ("format", "version")}, "")
-    lanes = [LaneRecording(**lane) for lane in content["lanes"]]
-    labels = [lane.label for lane in lanes]
-    schema.require(labels == content["header"]["lanes"], "lanes (not those of the header)")
-    schema.require(len(set(labels)) == len(labels), "lanes (the same twice)")
-    for lane in lanes:
-        schema.require(len(lane.moments) == len(content["moments"]), f"moments of {lane.label}")
-        for column in (0, 4):
-            schema.require(_ascending(point[column] for point in lane.curve), f"curve of {lane.label} (its order)")
-        schema.require(_ascending(text["seconds"] for text in lane.texts), f"texts of {lane.label} (their order)")
-        schema.require(_ascending(share[0] for share in lane.shares), f"shares of {lane.label} (their order)")
-    schema.require(_ascending(moment[0] for moment in content["moments"]), "moments (their order)")
-    schema.require(_ascending(point[2] for point in content["rss"]), "rss (its order)")
-    header = _BEFORE_SOURCES | content["header"]
-    return Recording(header=header, moments=content["moments"], rss=content["rss"], lanes=lanes)
+class RecordingFile(Recording):
+    """A recording as a file has it: it says what it is."""
 
-
-def _ascending(numbers: Iterable[float]) -> bool:
-    return all(before <= after for before, after in pairwise(numbers))
-
-
-_HEADER = schema.record(
-    {
-        "model": schema.text,
-        "context": schema.whole,
-        "source": schema.text,
-        "source_characters": schema.whole,
-        "seed": schema.whole,
-        "kv_budget_bytes": schema.whole,
-        "bytes_per_token": schema.whole,
-        "window": schema.whole,
-        "stride": schema.whole,
-        "lanes": schema.list_of(schema.text, least=1),
-        "settings": schema.named(schema.setting),
-        "versions": schema.named(schema.text),
-        "recorded_at": schema.text,
-    },
-    later=("source", "source_characters"),
-)
-
-_BEFORE_SOURCES = {"source": "prompts", "source_characters": 0}
-"""What a header says that does not say it: recordings once knew prompts alone."""
-
-_LANE_MOMENT = schema.row(
-    schema.whole,
-    schema.one_of(*get_args(Status)),
-    schema.one_of(None, *get_args(Reason)),
-    schema.text,
-    schema.whole,
-    schema.whole,
-    schema.whole,
-    schema.seconds,
-    schema.number,
-    schema.optional(schema.number),
-    schema.optional(schema.number),
-    schema.optional(schema.number),
-)
-
-_TEXT = schema.record(
-    {
-        "seconds": schema.seconds,
-        "from": schema.whole,
-        "pieces": schema.list_of(schema.row(schema.text, schema.optional(schema.number))),
-    }
-)
-
-_ANSWER = schema.record(
-    {
-        "turn": schema.whole,
-        "at": schema.whole,
-        "seconds": schema.seconds,
-        "prompt": schema.text,
-        "reference": schema.text,
-        "expected": schema.optional(schema.text),
-        "answer": schema.text,
-        "done": schema.flag,
-    }
-)
-
-_EVENT = schema.record({"at": schema.whole, "kind": schema.one_of(*get_args(EventKind)), "seconds": schema.seconds})
-
-_LANE = schema.record(
-    {
-        "label": schema.text,
-        "kind": schema.text,
-        "sinks": schema.whole,
-        "recent": schema.whole,
-        "moments": schema.list_of(_LANE_MOMENT, least=1),
-        "curve": schema.list_of(
-            schema.row(schema.whole, schema.optional(schema.number), schema.whole, schema.number, schema.seconds)
-        ),
-        "texts": schema.list_of(_TEXT),
-        "answers": schema.list_of(_ANSWER),
-        "events": schema.list_of(_EVENT),
-        "shares": schema.list_of(schema.row(schema.seconds, schema.whole, schema.list_of(schema.number))),
-    },
-    later=("shares",),
-)
-
-_FILE = schema.record(
-    {
-        "header": _HEADER,
-        "moments": schema.list_of(
-            schema.row(schema.seconds, schema.one_of(*get_args(RunState)), schema.whole), least=1
-        ),
-        "rss": schema.list_of(schema.row(schema.whole, schema.whole, schema.seconds)),
-        "lanes": schema.list_of(_LANE, least=1),
-    }
-)
+    format: Literal["streaming-comparison"]
+    version: Annotated[int, Field(ge=1, le=VERSION)]
+    header: Annotated[Header, BeforeValidator(_with_source)]

@@ -7,23 +7,31 @@ import uuid
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from operator import attrgetter, itemgetter
 
-from comparisons.recordings.format import LANE_NUMBERS, LaneRecording, Recording
-from comparisons.runs.curve import TAIL_POINTS
-from comparisons.runs.frames import FRAME_VERSION, Frame, LaneFrame, SinkShareFrame
-from comparisons.runs.journal import TAIL_ANSWERS, TAIL_TOKENS
+from comparisons.recordings.format import LaneRecording, Recording
+from comparisons.runs.frames import (
+    FRAME_VERSION,
+    TAIL_ANSWERS,
+    TAIL_POINTS,
+    TAIL_TOKENS,
+    Frame,
+    LaneFrame,
+    LaneNumbers,
+    SinkShareFrame,
+    TextTail,
+)
 from streaming.errors import SettingsError
 
 __all__ = ["overview", "play"]
 
 FRAME_SECONDS = 0.2
-"""Watching time from one frame of a replay to the next, at most."""
+"""Watching time from one frame to the next, at most."""
 
 
 def overview(recording: Recording) -> Frame:
     """The whole recording as one frame: its last moment, with the curves and answers from the beginning."""
-    frame = _Player(recording).frame(recording.moments[-1][0], seq=0)
+    frame = _Player(recording).frame(recording.moments[-1]["seconds"], seq=0)
     for shown, lane in zip(frame["lanes"], recording.lanes, strict=True):
         shown["curve"] = {"from": 0, "points": lane.curve}
         shown["answers"] = {"from": 0, "items": lane.answers}
@@ -48,7 +56,7 @@ def play(recording: Recording, speed: float = 1.0) -> Iterator[Frame]:
 
 def _frames(recording: Recording, speed: float) -> Iterator[Frame]:
     player = _Player(recording)
-    before = recording.moments[0][0]
+    before = recording.moments[0]["seconds"]
     for seq, seconds in enumerate(_times(recording, FRAME_SECONDS * speed)):
         time.sleep((seconds - before) / speed)
         before = seconds
@@ -57,7 +65,7 @@ def _frames(recording: Recording, speed: float) -> Iterator[Frame]:
 
 def _times(recording: Recording, step: float) -> Iterator[float]:
     """The recorded moments, and steps between them where they are far apart."""
-    moments = [moment[0] for moment in recording.moments]
+    moments = [moment["seconds"] for moment in recording.moments]
     for begin, end in pairwise(moments):
         now = begin
         while now < end:
@@ -72,22 +80,24 @@ class _Player:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._run = uuid.uuid4().hex[:12]
-        self._told: dict[str, list[int]] = {}
+        self._told: dict[str, tuple[int, int]] = {}
 
     def frame(self, seconds: float, seq: int) -> Frame:
         """The run as it was then."""
         recording = self._recording
-        moment = max(0, bisect_right(recording.moments, seconds, key=_first) - 1)
-        _, state, rss_bytes = recording.moments[moment]
+        moment = max(0, bisect_right(recording.moments, seconds, key=itemgetter("seconds")) - 1)
+        run = recording.moments[moment]
+        until = bisect_right(recording.rss, seconds, key=attrgetter("seconds"))
+        first = self._first("", until)
         frame: Frame = {
             "version": FRAME_VERSION,
             "run": self._run,
             "seq": seq,
             "seconds": seconds,
-            "state": state,
+            "state": run["state"],
             "recorded": True,
-            "rss_bytes": rss_bytes,
-            "rss": self._tail("", recording.rss, bisect_right(recording.rss, seconds, key=_last)),
+            "rss_bytes": run["rss_bytes"],
+            "rss": {"from": first, "points": recording.rss[first:until]},
             "lanes": [self._lane(lane, moment, seconds) for lane in recording.lanes],
         }
         if seq == 0:
@@ -95,7 +105,8 @@ class _Player:
         return frame
 
     def _lane(self, lane: LaneRecording, moment: int, seconds: float) -> LaneFrame:
-        points = bisect_right(lane.curve, seconds, key=_last)
+        points = bisect_right(lane.curve, seconds, key=attrgetter("seconds"))
+        first = self._first(lane.label, points)
         answers = [answer for answer in lane.answers if answer["seconds"] <= seconds]
         shown = max(0, len(answers) - TAIL_ANSWERS)
         return {
@@ -104,32 +115,39 @@ class _Player:
             "sinks": lane.sinks,
             "recent": lane.recent,
             **self._numbers(lane, moment, points),
-            "curve": self._tail(lane.label, lane.curve, points),
+            "curve": {"from": first, "points": lane.curve[first:points]},
             "text": _text(lane, seconds),
             "answers": {"from": shown, "items": answers[shown:]},
             "said": None,
             "told": [],
-            "sink_share": _share(lane, self._recording.moments[moment][0]),
+            "sink_share": _share(lane, self._recording.moments[moment]["seconds"]),
             "events": [event for event in lane.events if event["seconds"] <= seconds],
         }
 
-    def _numbers(self, lane: LaneRecording, moment: int, points: int) -> dict[str, Any]:
+    def _numbers(self, lane: LaneRecording, moment: int, points: int) -> LaneNumbers:
         """Those of the last moment, or of the curve's last point where that is later: all measured."""
-        numbers = dict(zip(LANE_NUMBERS, lane.moments[moment], strict=True))
-        if points and lane.curve[points - 1][0] > numbers["tokens"]:
-            names = ("tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds")
-            numbers |= dict(zip(names, lane.curve[points - 1], strict=True))
-            numbers["cache_tokens"] = numbers["kv_bytes"] // max(1, self._recording.header["bytes_per_token"])
-        return numbers
+        numbers = lane.moments[moment]
+        if not points or lane.curve[points - 1].token <= numbers["tokens"]:
+            return numbers
+        point = lane.curve[points - 1]
+        return {
+            **numbers,
+            "tokens": point.token,
+            "perplexity": point.perplexity,
+            "kv_bytes": point.kv_bytes,
+            "cache_tokens": point.kv_bytes // max(1, self._recording.header["bytes_per_token"]),
+            "ms_per_token": point.ms_per_token,
+            "seconds": point.seconds,
+        }
 
-    def _tail(self, name: str, points: list[Any], until: int) -> dict[str, Any]:
-        told = self._told.setdefault(name, [0, 0])
-        first = max(0, min(told[0], until - TAIL_POINTS))
-        told[:] = [told[1], until]
-        return {"from": first, "points": points[first:until]}
+    def _first(self, name: str, until: int) -> int:
+        """Where the end of a curve begins that overlaps the frame before."""
+        before, told = self._told.get(name, (0, 0))
+        self._told[name] = told, until
+        return max(0, min(before, until - TAIL_POINTS))
 
 
-def _text(lane: LaneRecording, seconds: float) -> dict[str, Any]:
+def _text(lane: LaneRecording, seconds: float) -> TextTail:
     """The last text known then, with the texts before it as far as each goes on to the next without a gap."""
     known = [text for text in lane.texts if text["seconds"] <= seconds]
     if not known:
@@ -146,14 +164,7 @@ def _text(lane: LaneRecording, seconds: float) -> dict[str, Any]:
 
 def _share(lane: LaneRecording, seconds: float) -> SinkShareFrame | None:
     """The last one that was known then."""
-    known = bisect_right(lane.shares, seconds, key=_first)
-    _, tokens, layers = lane.shares[known - 1] if known else (0.0, 0, [])
-    return {"tokens": tokens, "layers": layers} if layers else None
-
-
-def _first(row: list[Any]) -> float:
-    return row[0]
-
-
-def _last(row: list[Any]) -> float:
-    return row[-1]
+    known = bisect_right(lane.shares, seconds, key=attrgetter("seconds"))
+    if not known or not lane.shares[known - 1].layers:
+        return None
+    return {"tokens": lane.shares[known - 1].tokens, "layers": lane.shares[known - 1].layers}

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from comparisons.metrics import rounded, thin
-from comparisons.recordings.format import LANE_NUMBERS, LaneRecording, Recording
-from comparisons.runs.frames import Answer, Frame, Header, LaneFrame
-from comparisons.runs.runner import Run
+from comparisons.recordings.format import LaneRecording, Recording, SinkShareMoment, TextMoment
+from comparisons.runs.frames import (
+    Answer,
+    CurvePoint,
+    Frame,
+    Header,
+    LaneFrame,
+    LaneNumbers,
+    LanePolicy,
+    RssPoint,
+    RunNumbers,
+)
 from streaming.errors import RecordingError
+
+if TYPE_CHECKING:  # a recording needs no torch
+    from comparisons.runs.runner import Run
 
 __all__ = ["Recorder", "record", "spread"]
 
@@ -24,8 +36,8 @@ class Recorder:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._header: Header | None = None
-        self._moments: list[list[Any]] = []
-        self._rss = _Curve()
+        self._moments: list[RunNumbers] = []
+        self._rss = _Curve[RssPoint](lambda point: point.rss_bytes)
         self._lanes: list[_LaneRecorder] = []
 
     def add(self, frame: Frame) -> None:
@@ -38,11 +50,12 @@ class Recorder:
             if "header" not in frame:
                 raise RecordingError("A recording starts with the first frame of a run: record from the start.")
             self._header = frame["header"]
-            self._lanes = [_LaneRecorder() for _ in frame["lanes"]]
-        self._moments.append([round(frame["seconds"], 3), frame["state"], frame["rss_bytes"]])
-        self._rss.add(frame["rss"])
+            self._lanes = [_LaneRecorder(lane) for lane in frame["lanes"]]
+        seconds = round(frame["seconds"], 3)
+        self._moments.append({"seconds": seconds, "state": frame["state"], "rss_bytes": frame["rss_bytes"]})
+        self._rss.add(frame["rss"]["from"], frame["rss"]["points"])
         for lane, lane_frame in zip(self._lanes, frame["lanes"], strict=True):
-            lane.add(lane_frame, frame["seconds"])
+            lane.add(lane_frame, seconds)
         if len(self._moments) > 2 * _KEPT_MOMENTS:
             kept = spread(len(self._moments), _KEPT_MOMENTS)
             self._moments = [self._moments[i] for i in kept]
@@ -69,7 +82,7 @@ class Recorder:
         return Recording(
             header=self._header,
             moments=[self._moments[i] for i in kept],
-            rss=[[token, size, round(at, 3)] for token, size, at in self._rss.thinned(max(4, points // 4), height=1)],
+            rss=[point._replace(seconds=round(point.seconds, 3)) for point in self._rss.thinned(max(4, points // 4))],
             lanes=[lane.recording(points, kept, told, text_tokens, answered) for lane in self._lanes],
         )
 
@@ -91,43 +104,47 @@ def record(run: Run, show: Callable[[Frame], object] | None = None, **kept: int)
     return recorder.recording(**kept)
 
 
-class _Curve:
+P = TypeVar("P", CurvePoint, RssPoint)
+
+
+class _Curve(Generic[P]):
     """A curve from the tails of frames: each point once, and not more than are worth keeping."""
 
-    def __init__(self) -> None:
-        self._points: list[Sequence[Any]] = []
+    def __init__(self, height: Callable[[P], float | None]) -> None:
+        self._height: Callable[[P], float | None] = height
+        self._points: list[P] = []
         self._next = 0
 
-    def add(self, tail: Any) -> None:
-        self._points.extend(tail["points"][max(0, self._next - tail["from"]) :])
-        self._next = max(self._next, tail["from"] + len(tail["points"]))
+    def add(self, first: int, points: Sequence[P]) -> None:
+        self._points.extend(points[max(0, self._next - first) :])
+        self._next = max(self._next, first + len(points))
         if len(self._points) > 2 * _KEPT_POINTS:
-            self._points = self.thinned(_KEPT_POINTS, height=1)
+            self._points = self.thinned(_KEPT_POINTS)
 
-    def thinned(self, most: int, *, height: int) -> list[Sequence[Any]]:
-        """`height` is the column whose extremes stay."""
-        return [self._points[i] for i in thin([point[height] for point in self._points], most)]
+    def thinned(self, most: int) -> list[P]:
+        return [self._points[i] for i in thin([self._height(point) for point in self._points], most)]
 
 
 class _LaneRecorder:
     """One lane's part of a recorder."""
 
-    def __init__(self) -> None:
+    def __init__(self, frame: LaneFrame) -> None:
         self.answers: dict[int, Answer] = {}
         self._every = 1
-        self._moments: list[list[Any]] = []
-        self._texts: list[dict[str, Any]] = []
-        self._shares: list[list[Any]] = []
-        self._curve = _Curve()
-        self._last: LaneFrame | None = None
+        self._policy: LanePolicy = frame
+        self._moments: list[LaneNumbers] = []
+        self._texts: list[TextMoment] = []
+        self._shares: list[SinkShareMoment] = []
+        self._curve = _Curve[CurvePoint](lambda point: point.perplexity)
+        self._events = frame["events"]
 
     def add(self, frame: LaneFrame, seconds: float) -> None:
-        self._last = frame
-        self._moments.append([_short(name, frame[name]) for name in LANE_NUMBERS])
-        self._texts.append({"seconds": round(seconds, 3), **frame["text"]})
+        self._events = frame["events"]
+        self._moments.append(_numbers(frame))
+        self._texts.append({"seconds": seconds, **frame["text"]})
         share = frame["sink_share"] or {"tokens": 0, "layers": []}
-        self._shares.append([round(seconds, 3), share["tokens"], share["layers"]])
-        self._curve.add(frame["curve"])
+        self._shares.append(SinkShareMoment(seconds, share["tokens"], share["layers"]))
+        self._curve.add(frame["curve"]["from"], frame["curve"]["points"])
         self._add_answers(frame["answers"]["items"])
 
     def _add_answers(self, answers: list[Answer]) -> None:
@@ -145,40 +162,44 @@ class _LaneRecorder:
     def recording(
         self, points: int, kept: list[int], told: list[int], text_tokens: int, answered: set[int]
     ) -> LaneRecording:
-        last = self._last
         texts = [*_told_once([self._texts[i] for i in told[:-1]], text_tokens), self._texts[-1]]
         return LaneRecording(
-            label=last["label"],
-            kind=last["kind"],
-            sinks=last["sinks"],
-            recent=last["recent"],
+            label=self._policy["label"],
+            kind=self._policy["kind"],
+            sinks=self._policy["sinks"],
+            recent=self._policy["recent"],
             moments=[self._moments[i] for i in kept],
-            curve=[_short_point(point) for point in self._curve.thinned(points, height=1)],
-            texts=[{**text, "pieces": [[p, rounded(nat, 3)] for p, nat in text["pieces"]]} for text in texts],
+            curve=[_short_point(point) for point in self._curve.thinned(points)],
+            texts=[{**text, "pieces": [(p, rounded(nat, 3)) for p, nat in text["pieces"]]} for text in texts],
             answers=[{**a, "seconds": round(a["seconds"], 3)} for turn, a in self.answers.items() if turn in answered],
-            events=[{**event, "seconds": round(event["seconds"], 3)} for event in last["events"]],
+            events=[{**event, "seconds": round(event["seconds"], 3)} for event in self._events],
             shares=list(_changes([self._shares[i] for i in kept])),
         )
 
 
-def _told_once(texts: list[dict[str, Any]], most: int) -> Iterator[dict[str, Any]]:
+def _told_once(texts: list[TextMoment], most: int) -> Iterator[TextMoment]:
     """The texts, each cut to its last `most` tokens, and to what the one before it had not told."""
     told = 0
     for text in texts:
         end = text["from"] + len(text["pieces"])
         first = max(text["from"], end - most, told)
         if first < end:
-            yield {**text, "from": first, "pieces": text["pieces"][first - end :]}
+            yield {"seconds": text["seconds"], "from": first, "pieces": text["pieces"][first - end :]}
         told = end
 
 
-def _changes(shares: list[list[Any]]) -> Iterator[list[Any]]:
+def _changes(shares: list[SinkShareMoment]) -> Iterator[SinkShareMoment]:
     """Those that say another thing than the one before; at first nothing is known."""
-    known: list[Any] = [0, []]
+    known: tuple[int, list[float]] = (0, [])
     for share in shares:
-        if share[1:] != known:
+        if (share.tokens, share.layers) != known:
             yield share
-        known = share[1:]
+        known = (share.tokens, share.layers)
+
+
+def _numbers(frame: LaneFrame) -> LaneNumbers:
+    numbers = {name: _short(name, value) for name, value in frame.items() if name in LaneNumbers.__annotations__}
+    return cast(LaneNumbers, numbers)
 
 
 def _short(name: str, value: Any) -> Any:
@@ -187,9 +208,12 @@ def _short(name: str, value: Any) -> Any:
     return round(value, 3) if name == "seconds" else rounded(value, 5)
 
 
-def _short_point(point: Sequence[Any]) -> list[Any]:
-    token, perplexity, kv_bytes, ms_per_token, seconds = point
-    return [token, rounded(perplexity, 5), kv_bytes, rounded(ms_per_token, 3), round(seconds, 3)]
+def _short_point(point: CurvePoint) -> CurvePoint:
+    return point._replace(
+        perplexity=rounded(point.perplexity, 5),
+        ms_per_token=rounded(point.ms_per_token, 3),
+        seconds=round(point.seconds, 3),
+    )
 
 
 def spread(count: int, most: int) -> list[int]:

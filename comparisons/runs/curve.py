@@ -9,12 +9,12 @@ from itertools import islice
 import numpy as np
 
 from comparisons.metrics import SlidingPerplexity, finite_or_none, rounded
-from comparisons.runs.frames import CurvePoint, CurveTail
+from comparisons.runs.frames import TAIL_POINTS, CurvePoint, CurveTail
 
-__all__ = ["KEPT_POINTS", "TAIL_POINTS", "Curve", "KvUse", "Read", "short", "shorter"]
+__all__ = ["DIGITS", "KEPT_POINTS", "Curve", "KvUse", "Read", "short"]
 
-TAIL_POINTS = 40
-"""Points of the curve in a frame, at least (where there are so many)."""
+DIGITS = 6
+"""As many as a reader of frames can use: a frame is sent several times a second."""
 
 KEPT_POINTS = 4096
 """Points kept for a reader who is slow to ask."""
@@ -91,18 +91,14 @@ class Curve:
         return {"from": first, "points": list(islice(self._points, first - oldest, None))}
 
     def _add_point(self, read: Read, done: int) -> None:
-        ms_per_token = shorter(1000 * self._work_since_point / self._stride)
+        ms_per_token = rounded(1000 * self._work_since_point / self._stride, DIGITS)
         height = short(self.perplexity.recent)
-        self._points.append((read.first + done, height, read.kv_bytes_at(done), ms_per_token, read.seconds_at(done)))
+        at = read.first + done
+        self._points.append(CurvePoint(at, height, read.kv_bytes_at(done), ms_per_token, read.seconds_at(done)))
         self.count += 1
         self._work_since_point = 0.0
 
 
-def short(value: float, digits: int = 6) -> float | None:
-    """As many digits as a reader of frames can use: a frame is sent several times a second."""
+def short(value: float, digits: int = DIGITS) -> float | None:
+    """A number for frames; None where it is not finite."""
     return rounded(finite_or_none(value), digits)
-
-
-def shorter(value: float) -> float:
-    """See `short`."""
-    return float(f"{value:.6g}")

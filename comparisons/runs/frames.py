@@ -1,8 +1,9 @@
-"""The records that a run gives: plain dicts, fit for `json.dumps(frame, allow_nan=False)`.
+"""The records that a run gives: plain dicts, fit for `json.dumps(frame, allow_nan=False)`, each said once.
 
-The page, the terminal, the recorder and the tests all read these. A frame holds the present numbers and the
-*ends* of everything that grows: each end says the absolute index of its first item, and overlaps the frame
-before, so a reader that misses a frame misses nothing. A number that is not there, or not finite, is None.
+The page, the terminal, the recorder and the tests all read these; a recording is made of the same ones. A frame holds
+the present numbers and the *ends* of everything that grows: each end says the absolute index of its first item, and
+overlaps the frame before, so a reader that misses a frame misses nothing. A number that is not there, or not finite,
+is None: `checked` sees to it.
 
 Units: `..._bytes` bytes; `seconds` running time of the run, pauses not counted; `ms_per_token` milliseconds
 of the lane's own work; nll nats; perplexity is exp of a mean nll.
@@ -10,10 +11,20 @@ of the lane's own work; nll nats; perplexity is exp of a mean nll.
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+import math
+from functools import cache
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BeforeValidator, TypeAdapter, with_config
+from typing_extensions import NotRequired, TypedDict
+
+from comparisons.runs.shapes import STRICT, Count, Items, Measured, Number, Row, Seconds, Setting
 
 __all__ = [
     "FRAME_VERSION",
+    "TAIL_ANSWERS",
+    "TAIL_POINTS",
+    "TAIL_TOKENS",
     "Answer",
     "AnswerTail",
     "CurvePoint",
@@ -23,11 +34,15 @@ __all__ = [
     "Frame",
     "Header",
     "LaneFrame",
+    "LaneNumbers",
+    "LanePolicy",
     "Loading",
     "LoadingStage",
+    "Piece",
     "Reason",
     "RssPoint",
     "RssTail",
+    "RunNumbers",
     "RunState",
     "Said",
     "SinkShareFrame",
@@ -36,9 +51,19 @@ __all__ = [
     "Told",
     "Unanswered",
     "Waiting",
+    "checked",
 ]
 
 FRAME_VERSION = 1
+
+TAIL_TOKENS = 160
+"""Tokens of text in a frame, at most."""
+
+TAIL_POINTS = 40
+"""Points of the curve in a frame, at least (where there are so many)."""
+
+TAIL_ANSWERS = 3
+"""Answers in a frame, at most."""
 
 Status = Literal["waiting", "reading", "answering", "paused", "stopped", "failed"]
 Reason = Literal["kv-budget", "tokens", "seconds", "user", "end-of-text", "memory", "turn", "idle", "restart", "error"]
@@ -47,30 +72,44 @@ RunState = Literal["running", "paused", "finished"]
 EventKind = Literal["training-length", "first-eviction", "kv-budget", "stopped", "failed"]
 LoadingStage = Literal["waiting", "looking up", "downloading", "converting", "loading", "stopped"]
 
-CurvePoint = tuple[int, float | None, int, float, float]
-"""Tokens read, perplexity of the sliding window, KV bytes in use, ms per token since the last point,
-seconds."""
 
-RssPoint = tuple[int, int, float]
-"""The most tokens that any lane had read, resident bytes of the process, seconds."""
+class CurvePoint(NamedTuple):
+    """After `token` tokens: perplexity of the sliding window, KV bytes in use, ms per token since the last point."""
 
-CurveTail = TypedDict("CurveTail", {"from": int, "points": list[CurvePoint]})
+    token: Count
+    perplexity: Measured
+    kv_bytes: Count
+    ms_per_token: Number
+    seconds: Seconds
+
+
+class RssPoint(NamedTuple):
+    """Resident bytes of the process; `token` is the most that any lane had read."""
+
+    token: Count
+    rss_bytes: Count
+    seconds: Seconds
+
+
+Piece = tuple[str, Measured]
+"""Text and nll of a token; the text is "" while its character is incomplete."""
+
+CurveTail = TypedDict("CurveTail", {"from": Count, "points": Items[Annotated[CurvePoint, Row()]]})
 """Points `from`, `from` + 1, …; in a live run point i stands at token (i + 1) * stride, in a recording they
 are thinned."""
 
-RssTail = TypedDict("RssTail", {"from": int, "points": list[RssPoint]})
+RssTail = TypedDict("RssTail", {"from": Count, "points": Items[Annotated[RssPoint, Row()]]})
 
-TextTail = TypedDict("TextTail", {"from": int, "pieces": list[tuple[str, float | None]]})
-"""Text and nll of the stream's tokens `from`, `from` + 1, …; a text is "" while its character is
-incomplete."""
+TextTail = TypedDict("TextTail", {"from": Count, "pieces": Items[Piece]})
+"""The stream's tokens `from`, `from` + 1, …"""
 
 
 class Answer(TypedDict):
     """What a lane said to a prompt after `at` tokens; `reference` is the stream's own reply."""
 
-    turn: int
-    at: int
-    seconds: float
+    turn: Count
+    at: Count
+    seconds: Seconds
     prompt: str
     reference: str
     expected: str | None
@@ -78,7 +117,7 @@ class Answer(TypedDict):
     done: bool
 
 
-AnswerTail = TypedDict("AnswerTail", {"from": int, "items": list[Answer]})
+AnswerTail = TypedDict("AnswerTail", {"from": Count, "items": Items[Answer]})
 
 
 class Said(TypedDict):
@@ -88,8 +127,8 @@ class Said(TypedDict):
     lane has ended (and freed its cache), or an error, with its words in `message`.
     """
 
-    id: int
-    at: int
+    id: Count
+    at: Count
     question: str
     answer: str
     done: bool
@@ -100,7 +139,7 @@ class Said(TypedDict):
 class Told(TypedDict):
     """A fact that the stream had told after `at` tokens: how to ask for it, and the words that answer it."""
 
-    at: int
+    at: Count
     question: str
     answer: str
 
@@ -108,49 +147,66 @@ class Told(TypedDict):
 class Event(TypedDict):
     """Something that happened once, after `at` tokens."""
 
-    at: int
+    at: Count
     kind: EventKind
-    seconds: float
+    seconds: Seconds
 
 
 class SinkShareFrame(TypedDict):
     """How much of the attention went to the stream's first `tokens` tokens: a share from 0 to 1 for each layer."""
 
-    tokens: int
-    layers: list[float]
+    tokens: Count
+    layers: Items[Number]
 
 
-class LaneFrame(TypedDict):
-    """One lane.
+def _known(share: SinkShareFrame | None) -> SinkShareFrame | None:
+    return share if share is None or all(map(math.isfinite, share["layers"])) else None
 
-    `label` is its key, unique in a run. `tokens_per_second` is that of the last second, 0 at rest. `said` is about the
-    latest question of a visitor; recordings keep none. `told` has some facts, the newest first.
-    `sink_share` is None before it was measured, without a cache, and once the first tokens have been evicted.
-    """
+
+class LanePolicy(TypedDict):
+    """What names a lane: `label`, its key, is unique in a run; `recent` is 0 where there is no limit."""
 
     label: str
     kind: str
-    sinks: int
-    recent: int
-    tokens: int
+    sinks: Count
+    recent: Count
+
+
+class LaneNumbers(TypedDict):
+    """A lane's numbers at one moment.
+
+    `tokens_per_second` is that of the last second, 0 at rest; `perplexity` over the sliding window, `perplexity_total`
+    over the stream.
+    """
+
+    tokens: Count
     status: Status
     reason: Reason | None
     message: str
-    kv_bytes: int
-    kv_allocated_bytes: int
-    cache_tokens: int
-    seconds: float
-    tokens_per_second: float
-    ms_per_token: float | None
-    perplexity: float | None
-    perplexity_total: float | None
+    kv_bytes: Count
+    kv_allocated_bytes: Count
+    cache_tokens: Count
+    seconds: Seconds
+    tokens_per_second: Number
+    ms_per_token: Measured
+    perplexity: Measured
+    perplexity_total: Measured
+
+
+class LaneFrame(LanePolicy, LaneNumbers):
+    """One lane.
+
+    `said` is about the latest question of a visitor; recordings keep none. `told` has some facts, the newest first.
+    `sink_share` is None before it was measured, without a cache, and once the first tokens have been evicted.
+    """
+
     curve: CurveTail
     text: TextTail
     answers: AnswerTail
     said: Said | None
-    told: list[Told]
-    sink_share: SinkShareFrame | None
-    events: list[Event]
+    told: Items[Told]
+    sink_share: Annotated[SinkShareFrame | None, BeforeValidator(_known)]
+    events: Items[Event]
 
 
 class Header(TypedDict):
@@ -160,36 +216,53 @@ class Header(TypedDict):
     """
 
     model: str
-    context: int
+    context: Count
     source: str
-    source_characters: int
-    seed: int
-    kv_budget_bytes: int
-    bytes_per_token: int
-    window: int
-    stride: int
-    lanes: list[str]
-    settings: dict[str, object]
+    source_characters: Count
+    seed: Count
+    kv_budget_bytes: Count
+    bytes_per_token: Count
+    window: Count
+    stride: Count
+    lanes: Items[str]
+    settings: dict[str, Setting]
     versions: dict[str, str]
     recorded_at: str
 
 
-class _Headed(TypedDict, total=False):
-    header: Header
+class RunNumbers(TypedDict):
+    """The run's numbers at one moment; `rss_bytes` is the resident memory of the process."""
+
+    seconds: Seconds
+    state: RunState
+    rss_bytes: Count
 
 
-class Frame(_Headed):
+@with_config(STRICT)
+class Frame(RunNumbers):
     """One moment of a run; `seq` 0 alone carries the header, the last frame is "finished"."""
 
     version: int
     run: str
-    seq: int
-    seconds: float
-    state: RunState
+    seq: Count
     recorded: bool
-    rss_bytes: int
+    header: NotRequired[Header]
     rss: RssTail
-    lanes: list[LaneFrame]
+    lanes: Items[LaneFrame]
+
+
+@cache
+def _frames() -> TypeAdapter[Frame]:
+    return TypeAdapter(Frame)
+
+
+def checked(frame: Frame) -> Frame:
+    """The frame as all who read it may expect it: None for every number that is not finite.
+
+    Raises:
+        pydantic.ValidationError: it is no frame, which is a fault of whoever made it.
+    """
+    return _frames().validate_python(frame)
 
 
 class Loading(TypedDict):

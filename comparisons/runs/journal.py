@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from comparisons.metrics import RecentRate
-from comparisons.runs.curve import Curve, KvUse, Read, short, shorter
+from comparisons.metrics import RecentRate, rounded
+from comparisons.runs.curve import DIGITS, Curve, KvUse, Read, short
 from comparisons.runs.frames import (
+    TAIL_ANSWERS,
+    TAIL_TOKENS,
     Answer,
     AnswerTail,
     Event,
@@ -33,13 +35,7 @@ from comparisons.text.detokenise import Detokeniser
 from comparisons.text.prompts import Turn
 from streaming.policy import Policy
 
-__all__ = ["TAIL_ANSWERS", "TAIL_TOKENS", "Journal"]
-
-TAIL_TOKENS = 160
-"""Tokens of text in a frame, at most."""
-
-TAIL_ANSWERS = 3
-"""Answers in a frame, at most."""
+__all__ = ["Journal"]
 
 _KEPT_FACTS = 12
 """Of the facts that the stream told last, so many are kept: the oldest has left most caches of bounded lanes."""
@@ -204,7 +200,7 @@ class Journal:
             "kv_allocated_bytes": self._kv.allocated_bytes,
             "cache_tokens": self._kv.tokens,
             "seconds": round(self._seconds, 3),
-            "tokens_per_second": 0.0 if at_rest else shorter(self._rate.tokens_per_second(self._clock())),
+            "tokens_per_second": 0.0 if at_rest else rounded(self._rate.tokens_per_second(self._clock()), DIGITS),
             "ms_per_token": short(self._rate.ms_per_token),
             "perplexity": short(self._curve.perplexity.recent),
             "perplexity_total": short(self._curve.perplexity.total),

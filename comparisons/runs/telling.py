@@ -11,8 +11,7 @@ import torch
 import transformers
 
 from comparisons.metrics import process_rss_bytes
-from comparisons.runs.curve import TAIL_POINTS
-from comparisons.runs.frames import FRAME_VERSION, Frame, Header, RssPoint, RssTail
+from comparisons.runs.frames import FRAME_VERSION, TAIL_POINTS, Frame, Header, RssPoint, RssTail, checked
 from comparisons.runs.journal import Journal
 from comparisons.runs.settings import RunSettings
 from comparisons.runs.steering import Steering
@@ -47,7 +46,7 @@ class Teller:
             "state": state,
             "recorded": False,
             "rss_bytes": rss_bytes,
-            "rss": self._rss_tail((max(lane["tokens"] for lane in lanes), rss_bytes, seconds)),
+            "rss": self._rss_tail(RssPoint(max(lane["tokens"] for lane in lanes), rss_bytes, seconds)),
             "lanes": lanes,
         }
         if self._seq == 0:
@@ -55,7 +54,7 @@ class Teller:
         for told, lane in zip(self._told, lanes, strict=True):
             told[:] = [told[1], lane["curve"]["from"] + len(lane["curve"]["points"])]
         self._seq += 1
-        return frame
+        return checked(frame)
 
     def _rss_tail(self, point: RssPoint) -> RssTail:
         self._rss = [*self._rss, point][-TAIL_POINTS:]

@@ -18,7 +18,7 @@ from app import FIRST_PAINT, RECORDINGS
 from comparisons.page import export, panels
 from comparisons.page.words import language
 from comparisons.recordings import files, player
-from comparisons.recordings.format import LaneRecording, Recording
+from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import Recorder
 from comparisons.runs.frames import Frame
 from tests.browser.conftest import PATIENCE, Visit, exposed
@@ -47,7 +47,7 @@ def scrambled(seed: int) -> Recording:
     """A recording of nothing, with gaps, overlaps, missing numbers and moments at the same time."""
     chance = random.Random(seed)
     header = {**recorded().header, "lanes": ["dense", "sinks"], "bytes_per_token": 100}
-    return Recording(
+    return of_json(
         header=header,
         moments=[[at, "running", 10**8] for at in times(chance, 12)],
         rss=[[n, 10**8, at] for n, at in enumerate(times(chance, 10))],
@@ -55,7 +55,11 @@ def scrambled(seed: int) -> Recording:
     )
 
 
-def scrambled_lane(chance: random.Random, label: str, moments: int) -> LaneRecording:
+def of_json(**content: object) -> Recording:
+    return files.loads(json.dumps({**as_json(recorded()), **content}))
+
+
+def scrambled_lane(chance: random.Random, label: str, moments: int) -> dict:
     def perhaps(value: float) -> float | None:
         return value if chance.random() < 0.8 else None
 
@@ -74,17 +78,17 @@ def scrambled_lane(chance: random.Random, label: str, moments: int) -> LaneRecor
         texts.append(text(at, max(0, start + chance.choice((0, 0, -3, 5))), chance.randrange(1, 60)))
         start = texts[-1]["from"] + len(texts[-1]["pieces"])
     read = sorted(chance.choices(range(1, 900), k=40))
-    return LaneRecording(
-        label=label,
-        kind=label,
-        sinks=4,
-        recent=28,
-        moments=[numbers(n) for n in sorted(chance.choices(range(900), k=moments))],
-        curve=[[n, perhaps(4.5), 100 * n, 0.5, at] for n, at in zip(read, times(chance, 40), strict=True)],
-        texts=texts,
-        answers=[answer(turn, at) for turn, at in enumerate(times(chance, 6))],
-        events=[{"at": 64, "kind": "training-length", "seconds": times(chance, 1)[0]}],
-    )
+    return {
+        "label": label,
+        "kind": label,
+        "sinks": 4,
+        "recent": 28,
+        "moments": [numbers(n) for n in sorted(chance.choices(range(900), k=moments))],
+        "curve": [[n, perhaps(4.5), 100 * n, 0.5, at] for n, at in zip(read, times(chance, 40), strict=True)],
+        "texts": texts,
+        "answers": [answer(turn, at) for turn, at in enumerate(times(chance, 6))],
+        "events": [{"at": 64, "kind": "training-length", "seconds": times(chance, 1)[0]}],
+    }
 
 
 def times(chance: random.Random, count: int) -> list[float]:
@@ -177,7 +181,7 @@ def test_a_live_run_saved_in_the_browser_is_a_recording(scripts, tmp_path, lost)
     back = files.load(tmp_path / "run.json")
     last = live_frames()[-1]
     assert back.header == json.loads(json.dumps(live_frames()[0]["header"]))
-    assert [lane.moments[-1][0] for lane in back.lanes] == [lane["tokens"] for lane in last["lanes"]]
+    assert [lane.moments[-1]["tokens"] for lane in back.lanes] == [lane["tokens"] for lane in last["lanes"]]
     for place, lane in enumerate(back.lanes):
         assert [list(point) for point in lane.curve] == whole_curve(live_frames(), place)
         assert lane.answers and all(answer["done"] for answer in lane.answers)
@@ -207,8 +211,8 @@ def test_what_the_browser_keeps_of_a_long_run_is_bounded(scripts, tmp_path):
     assert 384 <= moments <= 768 and texts <= 768 and pieces <= 768 * 96
     (tmp_path / "run.json").write_text(text, "utf-8")
     back = files.load(tmp_path / "run.json")
-    assert back.moments[0][0] == frames[0]["seconds"]
-    assert back.moments[-1][0] == pytest.approx(frames[-1]["seconds"] + 2999 / 5)
+    assert back.moments[0]["seconds"] == frames[0]["seconds"]
+    assert back.moments[-1]["seconds"] == pytest.approx(frames[-1]["seconds"] + 2999 / 5)
     shown = player.overview(back)["lanes"][0]["text"]
     assert shown["pieces"][-1][0] == f" {10_000 + 40 * 2999 + 159}"
 
@@ -268,7 +272,7 @@ def test_a_live_run_goes_on_while_the_visitor_looks_back_and_can_be_taken_along(
     recording = files.load(saved(page, "json", tmp_path))
     assert recording.header["settings"]["tokens_per_second"] == 100
     assert recording.header["versions"].keys() == {"torch", "transformers", "python"}
-    assert [lane.moments[-1][0] for lane in recording.lanes] == tokens(page)
+    assert [lane.moments[-1]["tokens"] for lane in recording.lanes] == tokens(page)
 
     file = saved(page, "html", tmp_path)
     assert address.rstrip("/").partition("//")[2] not in file.read_text("utf-8")
@@ -314,7 +318,7 @@ def test_another_recording_has_a_chip_that_plays_it_from_its_beginning(visit):
     page.add_script_tag(content=f"{text} mount(document.querySelector('main'), {{ follow() {{}} }});")
     page.get_by_role("button", name="2,400 tokens, recorded").click()
     expect(page.locator(".sl-badge")).to_have_text("Recorded run")
-    slowest = next(speed for speed in (1, 2, 5, 20, 100, 300) if 60 * speed >= recorded().moments[-1][0])
+    slowest = next(speed for speed in (1, 2, 5, 20, 100, 300) if 60 * speed >= recorded().moments[-1]["seconds"])
     expect(page.locator(".sl-speed")).to_have_value(str(slowest))
     expect(page.locator("[data-stat='tokens'] dd").last).to_have_text("2,400")
 
@@ -349,8 +353,7 @@ def marked() -> Recording:
         lane["moments"][-1][3] = MARKUP
         lane["answers"][-1].update(answer=MARKUP, prompt=MARKUP, reference=MARKUP)
     content["header"].update(model=MARKUP, settings={"note": MARKUP})
-    lanes = [LaneRecording(**lane) for lane in content["lanes"]]
-    return Recording(header=content["header"], moments=content["moments"], rss=content["rss"], lanes=lanes)
+    return of_json(**content)
 
 
 def test_an_exported_page_plays_and_scrubs_from_disk_and_asks_for_nothing(browser, tmp_path):
@@ -386,7 +389,7 @@ def test_an_exported_page_plays_and_scrubs_from_disk_and_asks_for_nothing(browse
         page.clock.run_for(2000)
         assert tokens(page) == end
 
-        middle = recorded().moments[len(recorded().moments) // 2][0]
+        middle = recorded().moments[len(recorded().moments) // 2]["seconds"]
         page.locator(".sl-moment").fill(str(middle))
         page.clock.run_for(2000)
         assert first < tokens(page) < end

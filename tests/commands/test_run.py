@@ -143,8 +143,8 @@ def test_a_lane_that_fails_is_told_and_what_it_read_is_kept(model, monkeypatch, 
     assert main(["run", model, "--text", "late.txt", "--policies", "dense", "--out", "run.json"]) == 1
     assert "byte 6,400 " in capsys.readouterr().out
     lane = files.load("run.json").lanes[0]
-    assert lane.moments[-1][1] == "failed"
-    assert lane.moments[-1][0] > 500
+    assert lane.moments[-1]["status"] == "failed"
+    assert lane.moments[-1]["tokens"] > 500
 
 
 def test_two_runs_in_the_same_second_have_files_of_their_own(model):
@@ -184,9 +184,9 @@ def test_what_comes_slowly_through_a_pipe_is_read_by_every_lane_as_it_comes(mode
     recording = files.load("run.json")
     assert recording.header["source"] == "slow"
     read = [sum(len(tokenizer().encode(line, add_special_tokens=False)) for line in words) + 1] * 3
-    assert [lane.moments[-1][0] for lane in recording.lanes] == pytest.approx(read, abs=12)
-    assert len({lane.moments[-1][0] for lane in recording.lanes}) == 1
-    assert recording.moments[-1][0] > 1
+    assert [lane.moments[-1]["tokens"] for lane in recording.lanes] == pytest.approx(read, abs=12)
+    assert len({lane.moments[-1]["tokens"] for lane in recording.lanes}) == 1
+    assert recording.moments[-1]["seconds"] > 1
     assert capsys.readouterr().out.count("read the whole text") == 3
 
 
@@ -210,10 +210,10 @@ def test_ctrl_c_ends_a_run_that_waits_for_its_standard_input_and_keeps_what_was_
     os.close(writing)
     assert process.returncode == 130, error
     recording = files.load("run.json")
-    assert recording.moments[-1][1] == "finished"
+    assert recording.moments[-1]["state"] == "finished"
     assert recording.header["source"] == "standard input"
     assert json.loads(out)["lanes"][0]["reason"] == "user"
-    assert json.loads(out)["lanes"][0]["tokens"] == recording.lanes[0].moments[-1][0] > 0
+    assert json.loads(out)["lanes"][0]["tokens"] == recording.lanes[0].moments[-1]["tokens"] > 0
     assert "Traceback" not in error
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from comparisons.page import export
 from comparisons.page.static import plotly_source
 from comparisons.page.words import language, languages
 from comparisons.recordings import files
+from tests.support.recorded import altered
 
 FILE = RECORDINGS / f"{FIRST_PAINT}.json"
 MARKUP = "</script><script>alert(1)</script><!--<script>"
@@ -55,7 +55,7 @@ def test_a_page_holds_the_recording_and_plotly_and_fetches_nothing():
 
 def test_markup_in_a_recording_stays_text_in_its_page():
     recording = files.load(FILE)
-    marked = replace(recording, header={**recording.header, "model": MARKUP})
+    marked = altered(recording, header={**recording.header, "model": MARKUP})
     scripts = Scripts(export.page(language("en"), marked))
     assert len(scripts.found) == 3
     assert json.loads(scripts.found[0][1])["header"]["model"] == MARKUP

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -10,18 +9,19 @@ from comparisons.__main__ import main
 from comparisons.commands.compare import report
 from comparisons.recordings import files
 from comparisons.recordings.compare import compare
-from comparisons.recordings.format import LANE_NUMBERS, Recording
+from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import record
+from comparisons.runs.frames import CurvePoint
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
 from streaming.policy import Policy
-from tests.support.recorded import recorded
+from tests.support.recorded import altered, recorded
 from tests.support.speaking import loaded
 
 
 def headed(**changes) -> Recording:
     """The recording of a tiny run, with another header."""
-    return replace(recorded(), header={**recorded().header, **changes})
+    return altered(recorded(), header={**recorded().header, **changes})
 
 
 def test_a_recording_compares_with_itself_without_a_difference():
@@ -30,7 +30,7 @@ def test_a_recording_compares_with_itself_without_a_difference():
     for pair, lane in zip(same.lanes, recorded().lanes, strict=True):
         assert pair.a == pair.b
         assert pair.points == tuple((p[0], p[1], p[1]) for p in lane.curve)
-        last = dict(zip(LANE_NUMBERS, lane.moments[-1], strict=True))
+        last = lane.moments[-1]
         assert (pair.a.tokens, pair.a.perplexity, pair.a.kv_bytes) == (
             last["tokens"], last["perplexity_total"], last["kv_bytes"],
         )  # fmt: skip
@@ -77,10 +77,11 @@ def test_a_seed_says_nothing_of_a_text_and_a_text_without_a_digest_may_be_anothe
 
 def test_points_are_compared_only_where_both_have_one():
     lane = recorded().lanes[1]
-    curve = [[16, 4.0, 1, 2.0, 0.1], [32, None, 1, 2.0, 0.2], [48, 6.0, 1, 2.0, 0.3], [50, 6.0, 1, 2.0, 0.4]]
-    other = replace(recorded(), lanes=[recorded().lanes[0], replace(lane, curve=curve)])
+    points = [(16, 4.0, 1, 2.0, 0.1), (32, None, 1, 2.0, 0.2), (48, 6.0, 1, 2.0, 0.3), (50, 6.0, 1, 2.0, 0.4)]
+    curve = [CurvePoint(*point) for point in points]
+    other = altered(recorded(), lanes=[recorded().lanes[0], altered(lane, curve=curve)])
     assert [point[0] for point in compare(other, recorded()).lanes[1].points] == [16, 48]
-    none = replace(recorded(), lanes=[replace(lane, curve=[])])
+    none = altered(recorded(), lanes=[altered(lane, curve=[])])
     found = compare(none, recorded())
     assert (found.lanes[0].points, found.lanes[0].a.ms_per_token) == ((), None)
     assert "no point of the two curves is at the same token" in report(found, "a", "b")
@@ -90,7 +91,7 @@ def test_the_command_prints_tables_or_one_line_of_json(tmp_path, capsys):
     files.save(recorded(), tmp_path / "a.json")
     changed = copy.deepcopy(recorded())
     for moment in changed.lanes[0].moments:
-        moment[LANE_NUMBERS.index("perplexity_total")] = None
+        moment["perplexity_total"] = None
     files.save(changed, tmp_path / "b.json")
     paths = [str(tmp_path / name) for name in ("a.json", "b.json")]
     assert main(["compare", *paths]) == 0

@@ -7,7 +7,7 @@ import pytest
 
 from comparisons.recordings import files, player
 from comparisons.recordings.recorder import Recorder
-from comparisons.runs.frames import Frame
+from comparisons.runs.frames import CurvePoint, Frame, RssPoint
 from streaming.errors import RecordingError
 from tests.support.recorded import live_frames, recorded, whole_curve
 
@@ -41,11 +41,11 @@ def test_answers_can_be_compared_side_by_side():
 def later(frame: Frame, steps: int) -> Frame:
     """The same frame, as a very long run would give it many steps later."""
     at = float(steps)
-    points = [(40 * steps + i, 1.0 + i, 7, 0.1, at) for i in range(40)]
+    points = [CurvePoint(40 * steps + i, 1.0 + i, 7, 0.1, at) for i in range(40)]
     answer = {**frame["lanes"][0]["answers"]["items"][0], "turn": 3 * steps, "done": True}
     ends = {"curve": {"from": 40 * steps, "points": points}, "answers": {"from": steps, "items": [answer]}}
     lanes = [{**lane, **ends} for lane in frame["lanes"]]
-    return {**frame, "seconds": at, "lanes": lanes, "rss": {"from": steps, "points": [(steps, 10**8, at)]}}
+    return {**frame, "seconds": at, "lanes": lanes, "rss": {"from": steps, "points": [RssPoint(steps, 10**8, at)]}}
 
 
 def test_a_recorder_does_not_grow_with_the_run():
@@ -60,7 +60,10 @@ def test_a_recorder_does_not_grow_with_the_run():
     assert max(len(lane.curve) for lane in full.lanes) <= 2 * 8192
     assert max(len(lane.answers) for lane in full.lanes) <= 64
     assert len(files.dumps(full)) < 2 * len(files.dumps(half))
-    assert (full.moments[0][0], full.moments[-1][0]) == (live_frames()[0]["seconds"], pytest.approx(1299, abs=60))
+    assert (full.moments[0]["seconds"], full.moments[-1]["seconds"]) == (
+        live_frames()[0]["seconds"],
+        pytest.approx(1299, abs=60),
+    )
     assert {turn["turn"] for turn in full.lanes[0].answers} == {turn["turn"] for turn in full.lanes[1].answers}
     recorder.recording()
 

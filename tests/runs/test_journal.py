@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from comparisons.runs.curve import KEPT_POINTS, KvUse
-from comparisons.runs.journal import TAIL_TOKENS, Journal
+from comparisons.runs.frames import TAIL_TOKENS
+from comparisons.runs.journal import Journal
 from streaming.policy import Policy
 from tests.support.speaking import tokenizer
 

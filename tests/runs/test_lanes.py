@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from comparisons.runs.curve import TAIL_POINTS
-from comparisons.runs.frames import LaneFrame
-from comparisons.runs.journal import TAIL_TOKENS
+from comparisons.runs.frames import TAIL_POINTS, TAIL_TOKENS, LaneFrame
 from comparisons.runs.lanes import Lane, lane_journal
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.questions import Question

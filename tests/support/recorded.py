@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from functools import cache
+from typing import TypeVar
 
+from pydantic import BaseModel
+
+from comparisons.recordings import files
 from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import Recorder
 from comparisons.runs.frames import Frame
@@ -11,6 +17,8 @@ from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
 from streaming.policy import Policy
 from tests.support.speaking import BYTES_PER_TOKEN, loaded
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @cache
@@ -37,6 +45,11 @@ def recorded() -> Recording:
     return recorder.recording()
 
 
+def altered(model: M, **changes: object) -> M:
+    """The same with other fields, unchecked."""
+    return model.model_copy(update=changes)
+
+
 def whole_curve(frames: list[Frame], lane: int) -> list[list]:
     points: list[list] = []
     for frame in frames:
@@ -44,3 +57,22 @@ def whole_curve(frames: list[Frame], lane: int) -> list[list]:
         assert tail["from"] <= len(points)
         points[tail["from"] :] = [list(point) for point in tail["points"]]
     return points
+
+
+@cache
+def content() -> dict:
+    """The recording as it stands in a file."""
+    return json.loads(files.dumps(recorded()))
+
+
+@cache
+def small() -> str:
+    """A whole recording of a few kB."""
+    little = copy.deepcopy(content())
+    for name in ("moments", "rss"):
+        little[name] = little[name][:2]
+    for lane in little["lanes"]:
+        lane |= {name: lane[name][:2] for name in ("moments", "curve", "texts", "answers", "events")}
+        for text in lane["texts"]:
+            text["pieces"] = [*text["pieces"][:1], ["“é", 1.5]]
+    return json.dumps(little, ensure_ascii=False)
