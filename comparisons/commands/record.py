@@ -15,9 +15,6 @@ from streaming import models
 
 __all__ = ["add_arguments"]
 
-KEPT = {"moments": 120, "texts": 120, "text_tokens": 160}
-"""What is kept of each lane, at most."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`record MODEL`."""
@@ -29,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _record(arguments: argparse.Namespace) -> None:
     settings = replace(Form().settings(), max_seconds=arguments.seconds)
-    recording = record(Run(models.load(arguments.model), settings), **KEPT)
+    recording = record(Run(models.load(arguments.model), settings), moments=120, texts=120, text_tokens=160)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     files.save(recording, arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")
