@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,14 @@ from comparisons.page.static import StaticFile, plotly_file
 from comparisons.page.words import ENGLISH, Words
 from comparisons.recordings.player import overview
 from comparisons.runs.memory import KvMemory
-from comparisons.server.backpressure import while_read
+from comparisons.server.backpressure import Patience
 from comparisons.server.config import Config, read_config
 from comparisons.server.connections import close_silent
 from comparisons.server.guard import Calls, Guard
 from comparisons.server.health import PATH as HEALTH_PATH
 from comparisons.server.health import health_route
 from comparisons.server.logs import log_to_stderr
-from comparisons.server.queue import Places
+from comparisons.server.queue import RunQueue
 from comparisons.server.sessions import Sessions
 from comparisons.server.zerogpu import on_gpu
 from streaming import models
@@ -112,12 +113,16 @@ def _fill(
         """Read one endless text with a dense cache and with StreamingLLM, side by side."""
         chosen = "" if model_name == model else model_name
         given = (sinks, recent, budget_mb, pace, seed, lanes, positions, chosen, source, after)
+        visitor, lost = request.session_hash or "", _sent(event, "resume")
+        unread = partial(_unread, page, visitor)
         try:
-            form = Form(**dict(zip(FIELDS, given, strict=True)))
-            reading = form.reading(_sent(event, "text"))
-            visitor = request.session_hash or ""
-            frames = sessions.frames(visitor, form.settings(), model=form.model, reading=reading)
-            yield from while_read(panels.payloads(frames), lambda: _piled(page, visitor))
+            if isinstance(lost, dict):
+                frames = sessions.take_up(visitor, lost.get("token"), lost.get("seq"), unread)
+            else:
+                form = Form(**dict(zip(FIELDS, given, strict=True)))
+                reading = form.reading(_sent(event, "text"))
+                frames = sessions.frames(visitor, form.settings(), model=form.model, reading=reading, unread=unread)
+            yield from panels.payloads(frames)
         except StreamingError as error:
             raise _said(words, words.explain(error)) from None
 
@@ -146,7 +151,7 @@ def _fill(
     page.load(restore, None, inputs, **PRIVATE)
 
 
-def _piled(page: gr.Blocks, visitor: str) -> int:
+def _unread(page: gr.Blocks, visitor: str) -> int:
     """How many messages lie ready for a visitor and were not taken."""
     messages = page._queue.pending_messages_per_session.get(visitor)
     return 0 if messages is None else messages.qsize()
@@ -271,15 +276,17 @@ def serve(
 def _calls(page: gr.Blocks) -> Calls:
     """What the page can be asked to do, by the numbers that Gradio gave."""
     panels_ = frozenset(number for number, block in page.blocks.items() if block.elem_id == "panel")
-    return Calls(inputs={number: len(call.inputs) for number, call in page.fns.items()}, components=panels_)
+    inputs = {number: len(call.inputs) for number, call in page.fns.items()}
+    start = next(len(call.inputs) for call in page.fns.values() if call.api_name == "start")
+    return Calls(inputs=inputs, start=start, components=panels_)
 
 
 def _end(page: gr.Blocks, sessions: Sessions) -> None:
     """Tell every visitor, give them the time to hear it, and close."""
-    _LOG.info("restarting", extra=dict(zip(("runs", "waiting"), sessions.places.counts, strict=True)))
+    _LOG.info("restarting", extra=dict(zip(("runs", "waiting"), sessions.queue.counts, strict=True)))
     sessions.close()
     latest = time.monotonic() + FAREWELL_SECONDS
-    while any(sessions.places.counts) and time.monotonic() < latest:
+    while any(sessions.queue.counts) and time.monotonic() < latest:
         time.sleep(0.05)
     time.sleep(0.3)  # the last frames are on their way
     page.server.config.timeout_graceful_shutdown = 1
@@ -311,9 +318,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     sessions = Sessions(
         loaded,
-        places=Places(config.runs, config.waiting, turn_seconds=config.turn, pause_seconds=config.pause),
+        queue=RunQueue(config.runs, config.waiting, turn_seconds=config.turn, pause_seconds=config.pause),
         memory=KvMemory(config.kv_mb * 1_000_000),
         cores=config.cores,
+        patience=Patience(grace_seconds=config.grace),
     )
     page = build(
         loaded,

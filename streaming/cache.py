@@ -101,6 +101,11 @@ class StreamCache(Cache):
         for layer in self.layers:
             layer.set_aside_sinks(self.window)
 
+    @property
+    def sinks_aside(self) -> bool:
+        """Whether the sinks are set aside."""
+        return self._with_sinks is not None
+
     def restore_sinks(self) -> None:
         """Give the sinks that were set aside back; harmless where there are none."""
         if self._with_sinks is None:

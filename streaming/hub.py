@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import huggingface_hub
 from huggingface_hub import (
@@ -42,11 +42,11 @@ LOOKUP_SECONDS = 10.0
 class Progress:
     """How far a load has come.
 
-    `stage` is "looking up", "downloading", "converting" or "loading". Bytes count from 0 in each stage; `total_bytes`
-    is None where the total is not known.
+    `stage` is "waiting" (nothing was asked yet), "looking up", "downloading", "converting" or "loading". Bytes count
+    from 0 in each stage; `total_bytes` is None where the total is not known.
     """
 
-    stage: str
+    stage: Literal["waiting", "looking up", "downloading", "converting", "loading"]
     done_bytes: int
     total_bytes: int | None
 

@@ -166,6 +166,11 @@ class Stream:
     def restore_sinks(self) -> None:
         """Give back what `set_aside_sinks` took away; harmless where nothing was."""
 
+    @property
+    def sinks_aside(self) -> bool:
+        """Whether the sinks are set aside."""
+        return False
+
     def close(self) -> None:
         """Free the cache. Again is harmless; every other verb then raises StreamError."""
         self._ended = self._ended or "The stream is closed: open a new one."
@@ -298,6 +303,10 @@ class _CachedStream(Stream):
     def restore_sinks(self) -> None:
         self._require_open()
         self._cache.restore_sinks()
+
+    @property
+    def sinks_aside(self) -> bool:
+        return self._cache.sinks_aside
 
     def held(self) -> list[int]:
         self._require_open()

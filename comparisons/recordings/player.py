@@ -109,6 +109,8 @@ class _Player:
         first = self._first(lane.label, points)
         answers = [answer for answer in lane.answers if answer["seconds"] <= seconds]
         shown = max(0, len(answers) - TAIL_ANSWERS)
+        events = [event for event in lane.events if event["seconds"] <= seconds]
+        sinks = [event["kind"] for event in events if event["kind"] in ("sinks-aside", "sinks-back")]
         return {
             "label": lane.label,
             "kind": lane.kind,
@@ -121,7 +123,8 @@ class _Player:
             "said": None,
             "told": [],
             "sink_share": _share(lane, self._recording.moments[moment]["seconds"]),
-            "events": [event for event in lane.events if event["seconds"] <= seconds],
+            "sinks_aside": sinks[-1:] == ["sinks-aside"],
+            "events": events,
         }
 
     def _numbers(self, lane: LaneRecording, moment: int, points: int) -> LaneNumbers:

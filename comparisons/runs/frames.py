@@ -69,7 +69,7 @@ Status = Literal["waiting", "reading", "answering", "paused", "stopped", "failed
 Reason = Literal["kv-budget", "tokens", "seconds", "user", "end-of-text", "memory", "turn", "idle", "restart", "error"]
 Unanswered = Literal["kv-budget", "ended", "error"]
 RunState = Literal["running", "paused", "finished"]
-EventKind = Literal["training-length", "first-eviction", "kv-budget", "stopped", "failed"]
+EventKind = Literal["training-length", "first-eviction", "kv-budget", "sinks-aside", "sinks-back", "stopped", "failed"]
 LoadingStage = Literal["waiting", "looking up", "downloading", "converting", "loading", "stopped"]
 
 
@@ -197,7 +197,8 @@ class LaneFrame(LanePolicy, LaneNumbers):
     """One lane.
 
     `said` is about the latest question of a visitor; recordings keep none. `told` has some facts, the newest first.
-    `sink_share` is None before it was measured, without a cache, and once the first tokens have been evicted.
+    `sinks_aside` says that the visitor took the sinks away. `sink_share` is None before it was measured, without a
+    cache, and once the first tokens have been evicted.
     """
 
     curve: CurveTail
@@ -206,6 +207,7 @@ class LaneFrame(LanePolicy, LaneNumbers):
     said: Said | None
     told: Items[Told]
     sink_share: Annotated[SinkShareFrame | None, BeforeValidator(_known)]
+    sinks_aside: bool
     events: Items[Event]
 
 
@@ -240,13 +242,18 @@ class RunNumbers(TypedDict):
 
 @with_config(STRICT)
 class Frame(RunNumbers):
-    """One moment of a run; `seq` 0 alone carries the header, the last frame is "finished"."""
+    """One moment of a run; the last frame is "finished".
+
+    `seq` 0 carries the header, as does the first that a reader gets who comes back after a lost connection; on a server
+    with it goes the `token` that lets a reader come back (`comparisons.server.sessions`).
+    """
 
     version: int
     run: str
     seq: Count
     recorded: bool
     header: NotRequired[Header]
+    token: NotRequired[str]
     rss: RssTail
     lanes: Items[LaneFrame]
 
@@ -274,6 +281,7 @@ class Loading(TypedDict):
     run: str
     state: Literal["loading"]
     model: str
+    token: NotRequired[str]
     stage: LoadingStage
     done_bytes: int
     total_bytes: int | None
@@ -288,5 +296,6 @@ class Waiting(TypedDict):
 
     run: str
     state: Literal["queued"]
+    token: NotRequired[str]
     place: int
     wait_seconds: float

@@ -37,6 +37,9 @@ from streaming.policy import Policy
 
 __all__ = ["Journal"]
 
+_KEPT_ANSWERS = 64
+"""Of the answers, for a reader who was away."""
+
 _KEPT_FACTS = 12
 """Of the facts that the stream told last, so many are kept: the oldest has left most caches of bounded lanes."""
 
@@ -85,6 +88,7 @@ class Journal:
         self._answers = _Answers()
         self._said: Said | None = None
         self._sink_share: SinkShareFrame | None = None
+        self._sinks_aside = False
         self._told: deque[Told] = deque(maxlen=_KEPT_FACTS)
         self._events: list[Event] = []
 
@@ -171,20 +175,31 @@ class Journal:
         with self._lock:
             self._told.append(told)
 
+    def set_sinks_aside(self, aside: bool) -> None:
+        """The lane goes on without its sinks, or with them again."""
+        with self._lock:
+            self._sinks_aside = aside
+            self._note("sinks-aside" if aside else "sinks-back", self._tokens, self._clock())
+
     def set_sink_share(self, share: SinkShareFrame | None) -> None:
         """How much of the attention goes to the first tokens now."""
         with self._lock:
             self._sink_share = share
 
-    def snapshot(self, points_from: int) -> LaneFrame:
-        """The lane as it is now, with the curve from this point on (or from `TAIL_POINTS` before its end)."""
+    def snapshot(self, points_from: int, answers_from: int | None = None) -> LaneFrame:
+        """The lane as it is now.
+
+        Args:
+            points_from: the curve from this point on, or from `TAIL_POINTS` before its end.
+            answers_from: the answers from this one on, or the last `TAIL_ANSWERS`.
+        """
         with self._one_reader:
             with self._lock:
-                frame = self._frame(points_from)
+                frame = self._frame(points_from, answers_from)
                 tokens, tail = self._tokens, list(self._tail)
             return {**frame, "text": self._text.pieces(tokens, tail)}
 
-    def _frame(self, points_from: int) -> LaneFrame:
+    def _frame(self, points_from: int, answers_from: int | None) -> LaneFrame:
         """All but the text, which takes long."""
         at_rest = self._status in _AT_REST
         return {
@@ -206,10 +221,11 @@ class Journal:
             "perplexity_total": short(self._curve.perplexity.total),
             "curve": self._curve.tail(points_from),
             "text": {"from": 0, "pieces": []},
-            "answers": self._answers.tail(),
+            "answers": self._answers.tail(answers_from),
             "said": self._said,
             "told": self._some_told(),
             "sink_share": self._sink_share,
+            "sinks_aside": self._sinks_aside,
             "events": list(self._events),
         }
 
@@ -224,7 +240,7 @@ class _Answers:
     """The latest answers to prompts."""
 
     def __init__(self) -> None:
-        self._items: deque[Answer] = deque(maxlen=TAIL_ANSWERS)
+        self._items: deque[Answer] = deque(maxlen=_KEPT_ANSWERS)
         self._count = 0
 
     def begin(self, turn: Turn, at: int, seconds: float) -> None:
@@ -245,8 +261,10 @@ class _Answers:
     def say(self, answer: str, *, done: bool) -> None:
         self._items[-1] = {**self._items[-1], "answer": answer, "done": done}
 
-    def tail(self) -> AnswerTail:
-        return {"from": self._count - len(self._items), "items": list(self._items)}
+    def tail(self, answers_from: int | None) -> AnswerTail:
+        told = self._count if answers_from is None else answers_from
+        count = min(len(self._items), max(TAIL_ANSWERS, self._count - told))
+        return {"from": self._count - count, "items": list(self._items)[len(self._items) - count :]}
 
 
 class _TailText:

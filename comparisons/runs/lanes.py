@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,6 +56,7 @@ class Lane:
         settings: as given.
         journal: what has been measured.
         replies: to the visitor.
+        live: what may be changed while it reads.
         budget: what may still be read, and what is held for it.
         answers: to prompts of the stream.
         cursor: where it is in its feed.
@@ -66,6 +68,7 @@ class Lane:
     settings: LaneSettings
     journal: Journal
     replies: Replies
+    live: LiveSettings
     budget: Budget
     answers: PromptAnswers
     cursor: FeedCursor
@@ -108,6 +111,7 @@ class Lane:
             settings=settings,
             journal=journal,
             replies=replies or Replies(journal),
+            live=live,
             budget=Budget(stream, live, settings.max_tokens, memory or KvMemory()),
             answers=answers,
             cursor=FeedCursor(feed, answers.chooses),
@@ -156,6 +160,7 @@ class Lane:
         self._check_budgets()
         if self.ended:
             return 0
+        self._place_sinks()
         most = min(most, self.settings.chunk, self.budget.left())
         if not self.budget.hold_reading(most):
             self.journal.end("stopped", "memory")
@@ -173,6 +178,13 @@ class Lane:
         if cut.asks is not None and not self.ended:
             self._answer(cut.asks)
         return len(cut.ids)
+
+    def _place_sinks(self) -> None:
+        """As the visitor has it: aside, or where they belong."""
+        if self.live.sinks == self.stream.sinks_aside:
+            with suppress(StreamError):  # the cache is not full yet, or this policy has none
+                self.stream.restore_sinks() if self.live.sinks else self.stream.set_aside_sinks()
+                self.journal.set_sinks_aside(self.stream.sinks_aside)
 
     def _wait_or_end(self) -> None:
         if self.cursor.ended:

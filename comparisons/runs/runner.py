@@ -61,6 +61,7 @@ class Run:
         source: Source | None = None,
         memory: KvMemory | None = None,
         cores: AbstractContextManager[object] | None = None,
+        run_id: str | None = None,
     ) -> None:
         """Take the parts; nothing runs yet.
 
@@ -72,8 +73,9 @@ class Run:
             memory: for keys and values, shared with other runs; without it there is no limit but each lane's budget.
             cores: entered by a lane for each piece of its work, shared with other runs: a semaphore that lets as many
                 work at once as there are cores. More would take no less time, and keep whoever serves waiting.
+            run_id: names the run in its frames; by default a name of its own.
         """
-        self.id = uuid.uuid4().hex[:12]
+        self.id = run_id or uuid.uuid4().hex[:12]
         self.settings = settings
         self.source = source or Source()
         self.live = LiveSettings(settings, settings.tokens_per_second)
@@ -84,7 +86,6 @@ class Run:
         self._workers = [self._worker(policy) for policy in settings.lanes]
         self._threads: list[threading.Thread] = []
         self._questions = Questions(loaded.tokenizer)
-        self._told = False
 
     def _worker(self, policy: Policy) -> Worker:
         journal = lane_journal(self._loaded, policy, self.settings, self._steering.clock.seconds)
@@ -156,31 +157,34 @@ class Run:
         self._steering.end()
 
     def frames(self) -> Iterator[Frame]:
-        """Tell the run, a few times per second until it has ended.
-
-        Closing the iterator ends the run. There is one reader: a run is told once.
+        """Tell the run, a few times per second until it has ended; closing the iterator ends the run.
 
         Raises:
-            StreamError: the run is told already, or has ended.
+            StreamError: the run has begun already, or has ended.
         """
-        if self._told:
-            raise StreamError("This run is being told already: make a new one.")
-        self._told = True
-        teller = self._start()
+        teller = self.start()
         period = 1 / self.settings.frames_per_second
         try:
+            due = time.monotonic()
             while not self._steering.ended:
-                due = time.monotonic() + period
+                due = max(time.monotonic(), due + period)
                 yield teller.frame()
-                self._steering.wait_for_end(max(0.0, due - time.monotonic()))
+                self.wait(due - time.monotonic())
             yield teller.frame()
         finally:
             self.close()
 
-    def _start(self) -> Teller:
-        """Open the lanes, and let them go."""
-        if self._steering.ended:
-            raise StreamError("This run has ended: make a new one.")
+    def start(self) -> Teller:
+        """Open the lanes, and let them go; `close` it then.
+
+        Returns:
+            What tells how the run stands.
+
+        Raises:
+            StreamError: the run has begun already, or has ended.
+        """
+        if self._threads or self._steering.ended:
+            raise StreamError("This run has begun already, or has ended: make a new one.")
         began = datetime.now(timezone.utc)
         self._threads = [worker.thread() for worker in self._workers]
         self._steering.begin()
@@ -191,6 +195,10 @@ class Run:
             bytes_per_token=max(worker.bytes_per_token for worker in self._workers),
         )  # fmt: skip
         return Teller(self.id, known, self._steering, [worker.journal for worker in self._workers])
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for so long, or until all lanes have ended; whether they have."""
+        return self._steering.wait_for_end(max(0.0, seconds))
 
     def _lane_ended(self) -> None:
         if all(worker.journal.ended for worker in self._workers):

@@ -59,7 +59,7 @@ class RunSettings(LaneSettings):
         seed: of the prompt stream.
         max_seconds: all lanes stop after so much running time; pauses are not counted.
         tokens_per_second: the pace, None for as fast as the machine can. A run's pace can be changed
-        (`Run.pace`).
+        (`Run.live`).
         threads: of torch, for each lane.
         frames_per_second: how often the run is told.
     """
@@ -83,13 +83,18 @@ class RunSettings(LaneSettings):
 
 
 class LiveSettings:
-    """What may be changed while a run goes; lanes look at it before each step. From any thread."""
+    """What may be changed while a run goes; lanes look at it before each step. From any thread.
+
+    Attributes:
+        sinks: whether lanes that have sinks keep them; those of a full cache can be set aside and given back.
+    """
 
     def __init__(self, settings: LaneSettings, tokens_per_second: float | None = None) -> None:
         """As the run begins."""
         self._pace = tokens_per_second
         self._kv_budget_bytes = settings.kv_budget_bytes
         self._answers = settings.answers
+        self.sinks = True
 
     @property
     def pace(self) -> float | None:

@@ -94,6 +94,6 @@ class Steering:
         """Wait for so long, or until lanes are to end."""
         self._stopping.wait(seconds)
 
-    def wait_for_end(self, seconds: float) -> None:
-        """Wait for so long, or until all lanes have ended."""
-        self._ended.wait(seconds)
+    def wait_for_end(self, seconds: float) -> bool:
+        """Wait for so long, or until all lanes have ended; whether they have."""
+        return self._ended.wait(seconds)

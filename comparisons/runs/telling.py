@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import platform
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import torch
 import transformers
 
 from comparisons.metrics import process_rss_bytes
-from comparisons.runs.frames import FRAME_VERSION, TAIL_POINTS, Frame, Header, RssPoint, RssTail, checked
+from comparisons.runs.frames import FRAME_VERSION, TAIL_POINTS, Frame, Header, LaneFrame, RssPoint, RssTail, checked
 from comparisons.runs.journal import Journal
 from comparisons.runs.settings import RunSettings
 from comparisons.runs.steering import Steering
@@ -21,22 +22,41 @@ from streaming.models import LoadedModel
 __all__ = ["Teller", "header"]
 
 
+_KEPT_FRAMES = 512
+"""Of so many frames it is known where they ended, for a reader who comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """Where the parts of a frame that grow ended, for each lane and for the process."""
+
+    points: tuple[int, ...]
+    answers: tuple[int, ...]
+    rss: int
+
+
 class Teller:
-    """Of one run."""
+    """Of one run, for one reader at a time; the reader may be another in the end."""
 
     def __init__(self, run_id: str, header: Header, steering: Steering, journals: Sequence[Journal]) -> None:
         """Nothing is told yet."""
         self._id, self._header, self._steering, self._journals = run_id, header, steering, journals
-        self._seq = 0
-        self._told = [[0, 0] for _ in journals]
-        self._rss: list[RssPoint] = []
+        self._nothing = _Ends((0,) * len(journals), (0,) * len(journals), 0)
+        self._ends: dict[int, _Ends] = {}
+        self._seq, self._with_header = 0, True
+        self._from = self._known = self._nothing
+        self._rss: deque[RssPoint] = deque(maxlen=_KEPT_FRAMES)
         self._rss_count = 0
 
     def frame(self) -> Frame:
-        """The run as it is now."""
+        """The run as it is now; what it told two frames ago is left out."""
         state = self._steering.state  # asked for first: a frame that says "finished" is taken after the end
         seconds = round(self._steering.clock.seconds(), 3)
-        lanes = [journal.snapshot(told[0]) for journal, told in zip(self._journals, self._told, strict=True)]
+        start = self._from
+        lanes = [
+            journal.snapshot(points, answers)
+            for journal, points, answers in zip(self._journals, start.points, start.answers, strict=True)
+        ]
         rss_bytes = process_rss_bytes()
         frame: Frame = {
             "version": FRAME_VERSION,
@@ -46,20 +66,43 @@ class Teller:
             "state": state,
             "recorded": False,
             "rss_bytes": rss_bytes,
-            "rss": self._rss_tail(RssPoint(max(lane["tokens"] for lane in lanes), rss_bytes, seconds)),
+            "rss": self._rss_tail(RssPoint(max(lane["tokens"] for lane in lanes), rss_bytes, seconds), start.rss),
             "lanes": lanes,
         }
-        if self._seq == 0:
+        if self._with_header:
             frame["header"] = self._header
-        for told, lane in zip(self._told, lanes, strict=True):
-            told[:] = [told[1], lane["curve"]["from"] + len(lane["curve"]["points"])]
-        self._seq += 1
+        self._note(lanes)
         return checked(frame)
 
-    def _rss_tail(self, point: RssPoint) -> RssTail:
-        self._rss = [*self._rss, point][-TAIL_POINTS:]
+    def rewind(self, seq: int | None) -> None:
+        """Tell the next frame to somebody who saw frame `seq` last, or who knows nothing: it carries the header."""
+        self._with_header = True
+        self._from = self._known = self._nothing if seq is None else self._ends.get(seq, self._nothing)
+
+    def ending(self) -> dict[str, object]:
+        """How the run ended, for the log: numbers and fixed words."""
+        return {
+            "state": self._steering.state,
+            "tokens": [journal.tokens for journal in self._journals],
+            "reasons": [journal.reason or "left" for journal in self._journals],
+        }
+
+    def _note(self, lanes: Sequence[LaneFrame]) -> None:
+        ends = _Ends(
+            tuple(lane["curve"]["from"] + len(lane["curve"]["points"]) for lane in lanes),
+            tuple(lane["answers"]["from"] + len(lane["answers"]["items"]) for lane in lanes),
+            self._rss_count,
+        )
+        self._from, self._known = self._known, ends
+        self._ends[self._seq] = ends
+        self._ends.pop(self._seq - _KEPT_FRAMES, None)
+        self._seq, self._with_header = self._seq + 1, False
+
+    def _rss_tail(self, point: RssPoint, told: int) -> RssTail:
+        self._rss.append(point)
         self._rss_count += 1
-        return {"from": self._rss_count - len(self._rss), "points": self._rss}
+        count = min(len(self._rss), max(TAIL_POINTS, self._rss_count - told))
+        return {"from": self._rss_count - count, "points": list(self._rss)[-count:]}
 
 
 def header(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from comparisons.limits import Range, check_limits, limited
 from streaming.errors import SettingsError
@@ -39,6 +40,7 @@ class Config:
         kv_mb: memory for the keys and values of all runs together, in units of 1,000,000 bytes.
         turn: seconds that a run may take while others wait.
         pause: seconds that a run may be paused while others wait; ten times as long while nobody does.
+        grace: seconds that a run is kept for a visitor whose connection is lost.
     """
 
     model: str = "sink"
@@ -48,6 +50,7 @@ class Config:
     kv_mb: int = limited(1000, Range(min=1, max=1_000_000, unit="MB"))
     turn: int = limited(120, Range(min=5, max=86_400, unit="seconds"))
     pause: int = limited(30, Range(min=1, max=86_400, unit="seconds"))
+    grace: int = limited(40, Range(min=1, max=3_600, unit="seconds"))
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -69,18 +72,18 @@ def read_config(environ: Mapping[str, str] = os.environ, machine: Machine | None
         known = ", ".join(PREFIX + name.upper() for name in Config.__dataclass_fields__)
         raise SettingsError(f"There is no setting {PREFIX}{min(unknown).upper()}; there are {known}.")
     try:
-        asked = {name: _read(name, text) for name, text in given.items()}
-        return Config(**_usual(machine, asked.get("kv_mb")) | asked)
+        asked: dict[str, Any] = {name: _read(name, text) for name, text in given.items()}
+        return replace(_usual(machine, asked.get("kv_mb")), **asked)
     except SettingsError as error:
         raise SettingsError(f"Environment: {PREFIX}… {error}") from None
 
 
-def _usual(machine: Machine, kv_mb: int | str | None) -> dict[str, int]:
+def _usual(machine: Machine, kv_mb: int | str | None) -> Config:
     """What follows from the machine: so many runs as its cores can drive and its memory can hold."""
-    kv_mb = kv_mb or max(LEAST_KV_MB, int(KV_SHARE * (machine.memory_bytes / 1e6 - BASE_MB)))
-    by_cores, by_memory = round(RUNS_PER_CORE * machine.cores), int(kv_mb) // LEAST_KV_MB
+    kv_mb = int(kv_mb or max(LEAST_KV_MB, int(KV_SHARE * (machine.memory_bytes / 1e6 - BASE_MB))))
+    by_cores, by_memory = round(RUNS_PER_CORE * machine.cores), kv_mb // LEAST_KV_MB
     cores, runs = (min(256, max(1, number)) for number in (round(machine.cores), min(by_cores, by_memory)))
-    return {"kv_mb": kv_mb, "cores": cores, "runs": runs}
+    return Config(kv_mb=kv_mb, cores=cores, runs=runs)
 
 
 def _read(name: str, text: str) -> str | int:

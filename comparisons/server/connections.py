@@ -10,9 +10,10 @@ import contextlib
 import socket
 import threading
 import time
-from asyncio import Protocol
+from asyncio import AbstractEventLoop, Transport
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from typing import Any, Protocol, cast
 
 from uvicorn import Server
 
@@ -28,6 +29,14 @@ MOST_IDLE = 400
 """Connections without a request at the same time; the oldest are closed."""
 
 _LOOK_SECONDS = 0.5
+
+
+class _Connection(Protocol):
+    """One of uvicorn's, whichever way it speaks HTTP; its request's `cycle` comes and goes."""
+
+    loop: AbstractEventLoop
+    transport: Transport
+    cycle: Any
 
 
 def close_silent(server: Server, path: str, over: threading.Event) -> None:
@@ -50,8 +59,12 @@ def _let_the_system_close(server: Server, path: str) -> None:
         with contextlib.closing(HTTPConnection(*listening.getsockname()[:2])) as last:
             last.request("GET", path)
             last.getresponse()  # whoever came in before has been let in
-    for connection in list(server.server_state.connections):
+    for connection in _connections(server):
         _limit_silence(connection.transport.get_extra_info("socket"))
+
+
+def _connections(server: Server) -> list[_Connection]:
+    return cast(list[_Connection], list(server.server_state.connections))
 
 
 def _limit_silence(wire: socket.socket) -> None:
@@ -60,16 +73,16 @@ def _limit_silence(wire: socket.socket) -> None:
 
 
 def _close_idle(server: Server, over: threading.Event) -> None:
-    since: dict[Protocol, float] = {}
+    since: dict[_Connection, float] = {}
     while not over.wait(_LOOK_SECONDS):
         now = time.monotonic()
-        since = {one: since.get(one, now) for one in list(server.server_state.connections) if _is_idle(one)}
+        since = {one: since.get(one, now) for one in _connections(server) if _is_idle(one)}
         for connection in _overdue(since, now):
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 connection.loop.call_soon_threadsafe(_close, connection)
 
 
-def _overdue(since: dict[Protocol, float], now: float) -> Iterator[Protocol]:
+def _overdue(since: dict[_Connection, float], now: float) -> Iterator[_Connection]:
     """Of connections and since when they are idle: those that were so for too long, and the oldest of too many."""
     too_many = len(since) - MOST_IDLE
     for number, connection in enumerate(sorted(since, key=since.__getitem__)):
@@ -77,13 +90,13 @@ def _overdue(since: dict[Protocol, float], now: float) -> Iterator[Protocol]:
             yield connection
 
 
-def _is_idle(connection: Protocol) -> bool:
+def _is_idle(connection: _Connection) -> bool:
     """Whether it has asked for nothing that was not answered; uvicorn's connections know their request's cycle."""
     cycle = getattr(connection, "cycle", None)
     return cycle is None or cycle.response_complete
 
 
-def _close(connection: Protocol) -> None:
+def _close(connection: _Connection) -> None:
     """In the loop, where nothing comes in between: it may have asked for something meanwhile."""
     if _is_idle(connection):
         connection.transport.abort()

@@ -81,10 +81,12 @@ class Calls:
 
     Attributes:
         inputs: for each of its functions, by number, how many values it takes.
+        start: how many values the public function takes, which is called by its name.
         components: those with functions of their own, by number.
     """
 
     inputs: Mapping[int, int]
+    start: int
     components: frozenset[int]
 
 
@@ -240,8 +242,9 @@ def _require(holds: bool, what: str) -> None:
 def _check_call(body: dict[str, Any], calls: Calls) -> None:
     """A call of a function by its number, through the queue or directly."""
     number, data = body.get("fn_index"), body.get("data")
-    _require(_is_number(number) and number in calls.inputs, "fn_index must be the number of a function here.")
-    _require(isinstance(data, list) and len(data) == calls.inputs[number], "data must be a list of the inputs.")
+    takes = calls.inputs.get(number) if isinstance(number, int) and _is_number(number) else None
+    _require(takes is not None, "fn_index must be the number of a function here.")
+    _require(isinstance(data, list) and len(data) == takes, "data must be a list of the inputs.")
     _check_session(body)
 
 
@@ -261,7 +264,7 @@ def _is_name(value: object) -> bool:
 def _check_start(body: dict[str, Any], calls: Calls) -> None:
     """A call of the public function by its name."""
     _require(isinstance(body.get("data"), list), "data must be a list of the inputs.")
-    _require(len(body["data"]) == max(calls.inputs.values()), "data must be a list of the inputs.")
+    _require(len(body["data"]) == calls.start, "data must be a list of the inputs.")
     _check_session({"session_hash": "none", **body})
 
 

@@ -30,7 +30,7 @@ def health_route(sessions: Sessions) -> Route:
 
 
 def _numbers(sessions: Sessions) -> dict[str, object]:
-    running, waiting = sessions.places.counts
+    running, waiting = sessions.queue.counts
     process = psutil.Process()
     return {
         "runs": running,

@@ -19,7 +19,7 @@ from streaming import models
 from streaming.errors import ModelError, ModelGated, ModelNotFound, ModelTooLarge, StreamingError
 from streaming.models import LoadedModel, Progress
 
-__all__ = ["MOST_GUESTS", "Copy", "Shelf"]
+__all__ = ["MOST_GUESTS", "Copy", "ModelCache"]
 
 MOST_GUESTS = 2
 """Hub models in memory at a time, beside the server's own and the bundled ones."""
@@ -31,7 +31,7 @@ class _NobodyWaits(StreamingError):
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Copy:
-    """A model on the shelf, or on its way there.
+    """A model in the cache, or on its way there.
 
     Attributes:
         name: one of `models.names()`, or a Hub id.
@@ -48,11 +48,11 @@ class Copy:
     loaded: Future[LoadedModel] = field(default_factory=Future)
 
 
-class Shelf:
+class ModelCache:
     """A server's models. Whoever borrows one gets it, or the copy that somebody else is already loading."""
 
     def __init__(self, own: LoadedModel) -> None:
-        """Put the server's own model on the shelf."""
+        """Put the server's own model in the cache."""
         self._lock = threading.RLock()
         self._own = own.name
         self._copies = {own.name: Copy(name=own.name, stays=True)}  # the one borrowed last stands last

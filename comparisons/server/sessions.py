@@ -1,72 +1,85 @@
-"""The runs that visitors have going, by id: begun, steered and cleaned up.
+"""The runs that visitors have going: begun, steered, taken up again, cleaned up.
 
-A visitor waits for a place first, and is told which in the queue; a run whose model is not there yet waits for that,
-and tells how far the load has come. What happens is logged, without anything that a visitor wrote.
+What happens is logged, without anything that a visitor wrote.
+
+**A connection that is lost loses nothing.** Everything that a session tells first (its place in the queue, the progress
+of a load, the frame with the header) carries two names beside the rest: `run`, which steers it, and `token`, a secret
+which takes it up again. Frames count up in `seq`. A client whose connection breaks calls start again with
+`{"resume": {"token": token, "seq": the last seq that it saw, or null}}` in the place of settings (`take_up` here):
+
+- The first frame then holds all points, answers and events since that `seq`, whatever was lost on the way, and the
+  header; with null, or where the server no longer knows that frame, it holds all that is kept. Frames go on from there.
+- Lanes read on for `Patience.hold_seconds` without a reader, are then held (running time stands still), and go on when
+  the reader is back; a run that nobody takes up within `Patience.grace_seconds` ends, with the reason "idle". A run
+  that ends while its reader is away tells its last frame for as long.
+- The latest reader is told; an earlier one's stream ends. Whoever has no token is refused, in words (`StreamError`), as
+  is one who comes too late.
+
+**Control** (`control`) takes `{"run": id, "action": …}` and gives False where there is no such run or action:
+
+| action | more | answer |
+|---|---|---|
+| "pause", "resume", "stop" | | True |
+| "ask" | "text": one line | {"id": the question's} |
+| "sinks" | "keep": false to set them aside, true to give them back | True |
+| "set" | "settings": {name: value}, the form's | {"now": [names], "next": [names]}: who act from when |
+
+A client that leaves for good sends "stop".
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-import uuid
-from collections.abc import Generator, Iterator
-from concurrent.futures import wait
+from collections.abc import Callable, Generator
 from typing import Any
 
 from comparisons.runs.cores import Cores
-from comparisons.runs.frames import Frame, Loading, LoadingStage, Reason, Waiting
 from comparisons.runs.memory import KvMemory
-from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
-from comparisons.server.model_cache import Copy, Shelf
-from comparisons.server.queue import Place, Places
+from comparisons.server.backpressure import Patience
+from comparisons.server.broadcast import Told
+from comparisons.server.model_cache import ModelCache
+from comparisons.server.queue import RunQueue
+from comparisons.server.session import Order, Session, Shared, restarting
 from comparisons.text.choices import Reading
-from streaming.allocator import give_freed_memory_back
-from streaming.errors import ServerBusy, StreamError
-from streaming.models import LoadedModel, Progress
+from streaming.errors import StreamError
+from streaming.models import LoadedModel
 
 __all__ = ["Sessions"]
 
-_LOG = logging.getLogger(__name__)
-
-_TELL_SECONDS = 0.2
-"""How often a visitor hears of a load; how soon it notices that it was left."""
-
-_QUEUE_SECONDS = 0.5
-"""How often a visitor hears of the queue."""
-
-_LEAST_KV_BYTES = 2**20
-"""A run begins with no less memory than this, where its budget is not smaller."""
-
-_NOTHING_YET = Progress(stage="waiting", done_bytes=0, total_bytes=None)
-
 
 class Sessions:
-    """One server's runs. Whoever knows the id of a run, which only its own visitor gets, may steer it."""
+    """One server's. Whoever knows the id of a run, which only its own visitor gets, may steer it."""
 
     def __init__(
         self,
         loaded: LoadedModel,
         *,
-        places: Places | None = None,
+        queue: RunQueue | None = None,
         memory: KvMemory | None = None,
         cores: int | None = None,
+        patience: Patience | None = None,
     ) -> None:
         """No runs yet.
 
         Args:
             loaded: what every run reads with, unless its visitor asks for another.
-            places: how many may run, and wait.
+            queue: how many may run, and wait.
             memory: what the runs share for keys and values; by default without a limit.
             cores: how many lanes of all runs may be at work at once; by default all.
+            patience: how long a run waits for a visitor whose connection is lost.
         """
-        self.places, self.memory = places or Places(), memory or KvMemory()
-        self._cores = None if cores is None else Cores(cores)
-        self._shelf = Shelf(loaded)
+        self.queue, self.memory = queue or RunQueue(), memory or KvMemory()
+        self._shared = Shared(
+            queue=self.queue,
+            models=ModelCache(loaded),
+            memory=self.memory,
+            cores=None if cores is None else Cores(cores),
+            patience=patience or Patience(),
+        )
         self._lock = threading.Lock()
-        self._runs: dict[str, Run | _Wait | _Queued] = {}
-        self._visitors: dict[str, str] = {}
+        self._sessions: dict[str, Session] = {}
+        self._visitors: dict[str, Session] = {}
         self._closing = False
 
     @property
@@ -78,205 +91,96 @@ class Sessions:
         """End every run and every wait, in words, and let nobody in any more; returns at once."""
         self._closing = True
         with self._lock:
-            runs = list(self._runs.values())
-        for run in runs:
-            run.stop("restart")
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            session.stop("restart")
 
     def frames(
-        self, visitor: str, settings: RunSettings, *, model: str = "", reading: Reading | None = None
-    ) -> Generator[Frame | Loading | Waiting, None, None]:
-        """Run until it ends or the caller closes this generator; a visitor's earlier run makes way.
+        self,
+        visitor: str,
+        settings: RunSettings,
+        *,
+        model: str = "",
+        reading: Reading | None = None,
+        unread: Callable[[], int] = lambda: 0,
+    ) -> Generator[Told, None, None]:
+        """Begin a run, and tell it until it ends; a visitor's earlier run makes way.
 
         Args:
             visitor: whose run it is.
             settings: lanes, budgets, pace.
-            model: see `Shelf.borrow`.
+            model: see `ModelCache.borrow`.
             reading: what to read, by default the prompt stream.
+            unread: how many messages lie ready for the visitor and were not taken.
 
         Raises:
             StreamingError: there is no such model here, or it cannot be used.
             ServerBusy: there is no room for one more, or the server is about to end.
         """
-        self._check_open()
-        place = self.places.enter(visitor)
-        try:
-            queued = _Queued(place)
-            yield from self._admitted(visitor, queued)
-            self._check_open()
-            if place.held and not queued.stopped:
-                self._check_memory(settings)
-                yield from self._placed(visitor, place, settings, model, reading or Reading())
-        finally:
-            if place.held:
-                give_freed_memory_back()  # in 1 to 3 ms
-            place.leave()
+        order = Order(settings=settings, model=model, reading=reading or Reading())
+        with self._lock:
+            if self._closing:
+                raise restarting()
+            self._forget()
+            earlier = self._visitors.get(visitor)
+            session = Session(visitor, order, self._shared, earlier)
+            self._sessions[session.id] = self._visitors[visitor] = session
+        if earlier is not None:
+            earlier.stop()
+        return session.frames(unread)
 
-    def _placed(
-        self, visitor: str, place: Place, settings: RunSettings, model: str, reading: Reading
-    ) -> Iterator[Frame | Loading]:
-        with self._shelf.borrow(model) as copy:
-            waiting = _Wait(copy)
-            yield from self._admitted(visitor, waiting)
-            self._check_open()
-            if waiting.stopped:
-                return
-            loaded = copy.loaded.result()
-            feed = reading.feed(loaded, seed=settings.seed)
-            with Run(loaded, settings, feed, source=reading.source, memory=self.memory, cores=self._cores) as run:
-                yield from self._in_turn(place, run, self._admitted(visitor, run))
+    def take_up(
+        self, visitor: str, token: object, after: object = None, unread: Callable[[], int] = lambda: 0
+    ) -> Generator[Told, None, None]:
+        """Go on with a run whose connection was lost; see the module.
 
-    def _in_turn(self, place: Place, run: Run, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The run's frames, until it has had its turn."""
-        began, last = time.monotonic(), None
-        _LOG.info("run begins", extra={"run": run.id, "lanes": len(run.settings.lanes), "source": run.source.name})
-        try:
-            for last in frames:
-                why = place.overdue(paused=last["state"] == "paused")
-                if why is not None:
-                    run.stop(why)
-                yield last
-        finally:
-            frames.close()
-            _LOG.info("run ends", extra={"run": run.id, "seconds": round(time.monotonic() - began, 1), **_ending(last)})
-
-    def _check_open(self) -> None:
-        if self._closing:
-            raise ServerBusy("The server is restarting: reload the page in a minute; the settings stay.")
-
-    def _check_memory(self, settings: RunSettings) -> None:
-        limit = self.memory.limit_bytes
-        if limit is not None and limit - self.memory.held_bytes < min(settings.kv_budget_bytes, _LEAST_KV_BYTES):
-            raise ServerBusy(
-                "The memory that all runs on this server share is used up: try again when others have ended."
-            )
-
-    def _admitted(self, visitor: str, run: Run | _Wait | _Queued) -> Iterator[Frame | Loading | Waiting]:
-        self._admit(visitor, run)
-        try:
-            yield from run.frames()
-        finally:
-            self._dismiss(visitor, run)
-
-    def control(self, request: Any) -> bool | dict[str, Any]:
-        """Do what a visitor asks: {"run": id, "action": "pause" | "resume" | "stop"}, or "ask" with a "text".
-
-        Returns:
-            Whether there is such a run and such an action; for a question {"id": its id}.
+        Args:
+            visitor: whose it is from now on.
+            token: the run's.
+            after: `seq` of the last frame that arrived.
+            unread: see `frames`.
 
         Raises:
-            StreamingError: the question is no question, or there is nobody to answer it.
+            StreamError: there is no such run (any more).
+        """
+        with self._lock:
+            self._forget()
+            found = [session for session in self._sessions.values() if session.token == token]
+            if not found:
+                raise StreamError("That run has ended, and nothing of it is kept: start a new one.")
+            self._visitors = {name: one for name, one in self._visitors.items() if one is not found[0]}
+            self._visitors[visitor] = found[0]
+        seq = after if isinstance(after, int) and not isinstance(after, bool) else None
+        return found[0].take_up(visitor, seq, unread)
+
+    def control(self, request: Any) -> bool | dict[str, Any]:
+        """Do what a visitor asks; see the module.
+
+        Returns:
+            Whether there is such a run and such an action; for a question {"id": its id}; for settings, which act.
+
+        Raises:
+            StreamingError: the question is no question, or there is nobody to answer it; a setting is out of range.
         """
         if not isinstance(request, dict):
             return False
-        run = self._runs.get(str(request.get("run")))
-        if run is not None and request.get("action") == "ask":
-            return {"id": run.ask(request.get("text"))}
-        actions = {} if run is None else {"pause": run.pause, "resume": run.resume, "stop": run.stop}
-        act = actions.get(str(request.get("action")))
-        if act is not None:
-            act()
-        return act is not None
+        session, action = self._sessions.get(str(request.get("run"))), str(request.get("action"))
+        if session is None or session.ended:
+            return False
+        match action:
+            case "ask":
+                return {"id": session.ask(request.get("text"))}
+            case "set":
+                return dict(session.change(request.get("settings")))
+            case "sinks":
+                session.keep_sinks(request.get("keep") is not False)
+            case "pause" | "resume" | "stop":
+                {"pause": session.pause, "resume": session.resume, "stop": session.stop}[action]()
+            case _:
+                return False
+        return True
 
-    def _admit(self, visitor: str, run: Run | _Wait | _Queued) -> None:
-        with self._lock:
-            earlier = self._runs.get(self._visitors.get(visitor, ""))
-            self._runs[run.id] = run
-            self._visitors[visitor] = run.id
-        if earlier is not None:
-            earlier.stop()
-        if self._closing:  # one that came in while the others were told
-            run.stop("restart")
-
-    def _dismiss(self, visitor: str, run: Run | _Wait | _Queued) -> None:
-        with self._lock:
-            self._runs.pop(run.id, None)
-            if self._visitors.get(visitor) == run.id:
-                del self._visitors[visitor]
-
-
-def _ending(frame: Frame | None) -> dict[str, object]:
-    """How a run ended, for the log: numbers and fixed words."""
-    if frame is None:
-        return {"state": "never told"}
-    lanes = frame["lanes"]
-    return {
-        "state": frame["state"],
-        "tokens": [lane["tokens"] for lane in lanes],
-        "reasons": [lane["reason"] or "left" for lane in lanes],
-    }
-
-
-class _Before:
-    """What stands in for a run before it begins: it can be stopped, and nothing else."""
-
-    def __init__(self) -> None:
-        self.id = uuid.uuid4().hex[:12]
-        self._stopping = threading.Event()
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the visitor no longer waits."""
-        return self._stopping.is_set()
-
-    def stop(self, why: Reason = "user") -> None:
-        """End the wait."""
-        self._stopping.set()
-
-    def pause(self) -> None:
-        """A wait does not pause."""
-
-    def resume(self) -> None:
-        """See `pause`."""
-
-    def ask(self, text: object) -> int:
-        """There is nobody to answer yet."""
-        raise StreamError("There is nobody to answer yet: ask once the run has begun.")
-
-
-class _Queued(_Before):
-    """A visitor in the queue."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__()
-        self._place = place
-
-    def frames(self) -> Iterator[Waiting]:
-        """Nothing where there is room at once, otherwise the place in the queue, until it is held or was left."""
-        number = self._place.number
-        while number and not self.stopped:
-            yield self._told(number)
-            self._place.wait(_QUEUE_SECONDS)
-            number = self._place.number
-        if self.stopped or not self._place.held:
-            yield self._told(0)
-
-    def _told(self, number: int) -> Waiting:
-        seconds = round(self._place.wait_seconds, 1) if number else 0.0
-        return {"run": self.id, "state": "queued", "place": number, "wait_seconds": seconds}
-
-
-class _Wait(_Before):
-    """A run before its run: it waits for a model, and tells of it. A load that nobody else waits for ends with it."""
-
-    def __init__(self, copy: Copy) -> None:
-        super().__init__()
-        self._copy = copy
-
-    def frames(self) -> Iterator[Loading]:
-        """Nothing where the model is there already, otherwise how far it has come, until it has or was left."""
-        while not self._copy.loaded.done() and not self.stopped:
-            yield self._told()
-            wait([self._copy.loaded], _TELL_SECONDS)
-        if self.stopped:
-            yield self._told("stopped")
-
-    def _told(self, stage: LoadingStage | None = None) -> Loading:
-        progress = self._copy.progress or _NOTHING_YET
-        return {
-            "run": self.id,
-            "state": "loading",
-            "model": self._copy.name,
-            "stage": stage or progress.stage,
-            "done_bytes": progress.done_bytes,
-            "total_bytes": progress.total_bytes,
-        }
+    def _forget(self) -> None:
+        """Sessions that ended long ago."""
+        self._sessions = {id_: one for id_, one in self._sessions.items() if not one.forgotten}
+        self._visitors = {name: one for name, one in self._visitors.items() if not one.forgotten}

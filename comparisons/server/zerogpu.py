@@ -25,4 +25,5 @@ def on_gpu(function: Callable[..., Any], environ: Mapping[str, str] = os.environ
         spaces = importlib.import_module("spaces")
     except ImportError:
         return function
-    return spaces.GPU(duration=GPU_SECONDS)(function)
+    lent: Callable[..., Any] = spaces.GPU(duration=GPU_SECONDS)(function)
+    return lent

@@ -37,10 +37,11 @@ from comparisons.server.connections import SILENT_MS
 from streaming.policy import Policy
 from tests.support import speaking
 from tests.support.clients import WORKERS_END_SECONDS, Site
-from tests.support.serving import ROOT, served
+from tests.support.serving import GRACE, ROOT, served
 
 BAR_SECONDS = 2.0
-"""How long an end may take; a network that is lost is noticed `SILENT_MS` after the last sign of it."""
+"""How long an end may take, after the `GRACE` of a client that has left; a network that is lost is noticed `SILENT_MS`
+after the last sign of it."""
 
 _PACE = 25
 
@@ -252,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             found[name] = row = measure()
             cells = [row.get(key, "-") for key in ("rss_mb", "threads", "files", "kv_bytes")]
             print(f"{name:16} {row['seconds']:8.2f} " + " ".join(f"{cell:>8}" for cell in cells), flush=True)
-    met = {name: row["seconds"] <= BAR_SECONDS for name, row in found.items()}
+    met = {name: row["seconds"] <= BAR_SECONDS + int(GRACE) for name, row in found.items()}
     print(json.dumps({"settings": vars(options), "found": found, "met": met}))
     return 0 if all(met.values()) else 1
 

@@ -188,7 +188,7 @@ def test_a_run_ends_at_once_and_leaves_nothing(end, answers):
     assert run.state == "finished"
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(run.id)]
     assert streams_left() == before
-    with pytest.raises(StreamError, match="told already"):
+    with pytest.raises(StreamError, match="begun already"):
         next(run.frames())
 
 

@@ -1,93 +1,68 @@
-from __future__ import annotations
+"""Whether anybody reads, by a clock that the test moves."""
 
-import threading
-import time
-from collections.abc import Generator
+from __future__ import annotations
 
 import pytest
 
-from comparisons.server.backpressure import while_read
-from streaming.errors import ServerBusy
+from comparisons.server.backpressure import Audience
 
 
-def numbers(count: int) -> Generator[str, None, None]:
-    yield from map(str, range(count))
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
-class Reader:
-    """Takes so many of what is told at each step, while a clock goes on by a second."""
-
-    def __init__(self, takes: int) -> None:
-        self.takes, self.piled, self.now = takes, 0, 0.0
-
-    def read(self, count: int) -> int:
-        told = while_read(numbers(count), lambda: self.piled, seconds=5, clock=lambda: self.now)
-        number = 0
-        for number, _ in enumerate(told, start=1):  # noqa: B007
-            self.now += 1
-            self.piled = max(0, self.piled + 1 - self.takes)
-        return number
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-def test_what_is_taken_is_told_to_its_end():
-    assert Reader(takes=1).read(1000) == 1000
+def tell(audience: Audience, clock: Clock, unread: int) -> None:
+    """A second goes by, one message goes out, and so many lie there untaken."""
+    clock.now += 1
+    audience.tell()
+    audience.ask_on(unread)
 
 
-def test_what_nobody_takes_ends_within_seconds():
-    assert Reader(takes=0).read(1000) == 6
+def test_a_reader_who_takes_everything_is_never_away(clock):
+    audience = Audience(clock)
+    for _ in range(1000):
+        tell(audience, clock, unread=0)
+        assert audience.away_seconds == 0
+    assert audience.ever_read
 
 
-def test_who_takes_it_late_is_told_on_and_who_stops_taking_is_not():
-    reader = Reader(takes=0)
-    told = while_read(numbers(1000), lambda: reader.piled, seconds=5, clock=lambda: reader.now)
-    for number, _ in enumerate(told, start=1):
-        reader.now += 1
-        reader.piled = number - number // 2 if number < 100 else reader.piled + 1
-    assert 100 < number < 110
+def test_messages_that_pile_up_are_read_by_nobody(clock):
+    audience = Audience(clock)
+    for number in range(1, 50):
+        tell(audience, clock, unread=number)
+        assert audience.away_seconds == number
+    assert not audience.ever_read
 
 
-def test_what_is_told_is_closed_with_its_reader_who_does_not_wait_for_it():
-    slow, closed = threading.Event(), threading.Event()
-
-    def telling():
-        try:
-            yield "one"
-            yield "two"
-        finally:
-            slow.wait(10)
-            closed.set()
-
-    told = while_read(telling(), lambda: 0)
-    next(told)
-    began = time.monotonic()
-    told.close()
-    assert time.monotonic() - began < 1
-    assert not closed.is_set()
-    slow.set()
-    assert closed.wait(10)
+def test_a_reader_who_takes_late_is_there_until_nothing_more_is_taken(clock):
+    audience = Audience(clock)
+    for number in range(1, 101):
+        tell(audience, clock, unread=number - number // 2)
+        assert audience.away_seconds <= 2
+    for number in range(1, 11):
+        tell(audience, clock, unread=50 + number)
+    assert 10 <= audience.away_seconds <= 11
 
 
-def test_what_is_told_is_closed_when_nobody_asks_on_whoever_still_holds_it():
-    closed = threading.Event()
-
-    def telling():
-        try:
-            yield from map(str, range(1000))
-        finally:
-            closed.set()
-
-    held = while_read(telling(), lambda: 0, seconds=0.2)
-    assert next(held) == "0"
-    assert closed.wait(10)
-    assert list(held) == []
+def test_who_asks_for_nothing_is_away(clock):
+    audience = Audience(clock)
+    tell(audience, clock, unread=0)
+    clock.now += 30
+    assert audience.away_seconds == 30
 
 
-def test_what_telling_raises_reaches_the_reader():
-    def telling():
-        yield "one"
-        raise ServerBusy("come back")
-
-    told = while_read(telling(), lambda: 0)
-    assert next(told) == "one"
-    with pytest.raises(ServerBusy, match="come back"):
-        next(told)
+def test_a_reader_who_comes_is_there_and_takes_the_place_of_the_one_before(clock):
+    audience = Audience(clock)
+    first = audience.enter()
+    tell(audience, clock, unread=1)
+    clock.now += 30
+    second = audience.enter()
+    assert (audience.reads(first), audience.reads(second), audience.away_seconds) == (False, True, 0)

@@ -32,7 +32,7 @@ async def broken(request: Request) -> JSONResponse:
     raise ZeroDivisionError("with the visitor's secret in it")
 
 
-CALLS = Calls(inputs={3: 2, 5: 0}, components=frozenset({7}))
+CALLS = Calls(inputs={3: 2, 5: 0, 6: 9}, start=2, components=frozenset({7}))
 APP = Starlette(
     routes=[Route("/config", broken), Route("/{path:path}", echo, methods=["GET", "POST"])],
     middleware=[Middleware(Guard, calls=lambda: CALLS, pages=frozenset({"/it"}))],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,14 +11,32 @@ import pytest
 
 from comparisons.page.forms import Form
 from comparisons.runs.memory import KvMemory
-from comparisons.server.queue import Places
+from comparisons.server.backpressure import Patience
+from comparisons.server.queue import RunQueue
 from comparisons.server.sessions import Sessions
 from comparisons.text.choices import Reading
-from streaming.errors import ModelNotFound, ServerBusy, SettingsError
+from streaming.errors import ModelNotFound, ServerBusy, SettingsError, StreamError
 from tests.support.hub_server import HubServer, Repository, as_the_hub, files_of
 from tests.support.speaking import BYTES_PER_TOKEN, loaded, save, wait_until
 
 SETTINGS = Form(recent=28, pace=200).settings()
+
+
+HASTY = Patience(hold_seconds=0.3, grace_seconds=0.8)
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch) -> Iterator[list[Sessions]]:
+    """All sessions that a test makes; they end with it."""
+    servers: list[Sessions] = []
+    make = Sessions.__init__
+    monkeypatch.setattr(
+        Sessions, "__init__", lambda self, *args, **more: (servers.append(self), make(self, *args, **more))[1]
+    )
+    yield servers
+    for server in servers:
+        server.close()
+    wait_until(lambda: not any(thread.name.startswith("session ") for thread in threading.enumerate()))
 
 
 @pytest.fixture
@@ -25,14 +44,204 @@ def sessions() -> Sessions:
     return Sessions(loaded())
 
 
-def test_a_run_ends_when_its_visitor_leaves(sessions):
+def test_a_run_ends_a_while_after_its_visitor_has_left():
+    sessions = Sessions(loaded(), patience=HASTY)
     before = threading.active_count()
     frames = sessions.frames("anna", SETTINGS)
     run = next(frames)["run"]
-    assert threading.active_count() == before + 2
+    assert threading.active_count() == before + 3
+    next(frames)
     frames.close()
-    wait_until(lambda: threading.active_count() == before, seconds=1)
+    left = time.monotonic()
+    wait_until(lambda: threading.active_count() == before)
+    assert time.monotonic() - left > 0.4
     assert not sessions.control({"run": run, "action": "stop"})
+    assert sessions.queue.counts == (0, 0)
+
+
+def test_a_run_that_nobody_ever_read_ends_soon():
+    sessions = Sessions(loaded(), patience=Patience(hold_seconds=0.3, grace_seconds=60))
+    sessions.frames("anna", SETTINGS)
+    wait_until(lambda: sessions.queue.counts == (1, 0))
+    wait_until(lambda: sessions.queue.counts == (0, 0), seconds=5)
+
+
+def test_what_nobody_takes_holds_the_lanes_and_then_ends_the_run():
+    sessions = Sessions(loaded(), patience=HASTY)
+    unread = [0]
+    frames = sessions.frames("anna", SETTINGS, unread=lambda: unread[0])
+    states = []
+    for frame in frames:
+        states.append(frame["state"])
+        unread[0] += len(states) > 3
+    assert "paused" in states[4:] and states[-1] == "finished"
+    assert {lane["reason"] for lane in frame["lanes"]} == {"idle"}
+
+
+def test_a_held_run_goes_on_when_its_reader_takes_it_again():
+    sessions = Sessions(loaded(), patience=Patience(hold_seconds=0.3, grace_seconds=60))
+    frames = sessions.frames("anna", SETTINGS)
+    next(frames), next(frames)
+    time.sleep(0.8)
+    held = next(frames)
+    assert held["state"] == "paused"
+    seen = next(frame for frame in frames if frame["state"] == "running")
+    wait_until(lambda: next(frames)["lanes"][0]["tokens"] > seen["lanes"][0]["tokens"])
+
+
+def token_of(frame: dict) -> str:
+    return frame["token"]
+
+
+def points_of(frames: list[dict], lane: int) -> dict[int, tuple]:
+    """The curve by index, put together from what arrived."""
+    points: dict[int, tuple] = {}
+    for frame in frames:
+        tail = frame["lanes"][lane]["curve"]
+        for index, point in enumerate(tail["points"], start=tail["from"]):
+            assert points.setdefault(index, point) == point
+    return points
+
+
+@pytest.mark.parametrize("away", [0.0, 0.1, 1.5])
+@pytest.mark.parametrize("arrived", ["all", "some", "unknown"])
+def test_a_lost_connection_loses_nothing(away, arrived):
+    settings = replace(SETTINGS, stride=4, tokens_per_second=400.0, answer_tokens=2)
+    sessions = Sessions(loaded(), patience=Patience(hold_seconds=0.5, grace_seconds=60))
+    frames = sessions.frames("anna", settings)
+    seen = [next(frames) for _ in range(8)]
+    frames.close()
+    time.sleep(away)
+    if arrived == "some":  # what was on its way when the connection broke
+        seen = seen[:3]
+    again = sessions.take_up("anna again", token_of(seen[0]), None if arrived == "unknown" else seen[-1]["seq"])
+    later = [next(again) for _ in range(6)]
+    assert later[0]["header"] == seen[0]["header"] and later[0]["run"] == seen[0]["run"]
+    assert all("header" not in frame for frame in later[1:])
+    told = later if arrived == "unknown" else seen + later
+    for lane in (0, 1):
+        points = points_of(told, lane)
+        assert sorted(points) == list(range(len(points)))
+        assert len(points) == later[-1]["lanes"][lane]["tokens"] // 4
+        answered = {a["turn"] for frame in told for a in frame["lanes"][lane]["answers"]["items"]}
+        count = later[-1]["lanes"][lane]["answers"]
+        assert len(answered) == count["from"] + len(count["items"])
+    assert later[-1]["lanes"][1]["tokens"] > seen[-1]["lanes"][1]["tokens"]
+
+
+def test_lanes_are_held_while_nobody_reads_and_running_time_stands_still():
+    sessions = Sessions(loaded(), patience=Patience(hold_seconds=0.3, grace_seconds=60))
+    frames = sessions.frames("anna", SETTINGS)
+    first, seen = next(frames), next(frames)
+    frames.close()
+    time.sleep(1.5)
+    again = sessions.take_up("anna", token_of(first), seen["seq"])
+    back = next(again)
+    assert back["seconds"] - seen["seconds"] < 1.2
+    assert next(frame for frame in again if frame["state"] == "running")
+
+
+def test_a_second_visitor_cannot_take_a_run(sessions):
+    frames = sessions.frames("anna", SETTINGS)
+    first = next(frames)
+    for guess in (None, "", first["run"], token_of(first)[:-1], {}, [token_of(first)], 5, True):
+        with pytest.raises(StreamError, match="start a new one"):
+            sessions.take_up("eve", guess, 0)
+    assert next(frames)["state"] == "running"
+    assert "token" not in next(frames)
+
+
+def test_the_latest_reader_is_told_and_the_earlier_one_no_more(sessions):
+    frames = sessions.frames("anna", SETTINGS)
+    first = next(frames)
+    other = sessions.take_up("anna", token_of(first))
+    assert next(other)["state"] == "running"
+    assert list(frames) == []
+    assert next(other)["state"] == "running"
+
+
+def test_a_run_that_ends_while_its_reader_is_away_tells_its_end():
+    sessions = Sessions(loaded(), patience=Patience(hold_seconds=60, grace_seconds=60))
+    frames = sessions.frames("anna", replace(SETTINGS, max_tokens=100, tokens_per_second=None))
+    first = next(frames)
+    frames.close()
+    wait_until(lambda: sessions.queue.counts == (0, 0))
+    [last] = sessions.take_up("anna", token_of(first), 0)
+    assert [lane["reason"] for lane in last["lanes"]] == ["tokens", "tokens"] and last["state"] == "finished"
+    assert last["lanes"][0]["curve"]["from"] == 0 and len(last["lanes"][0]["curve"]["points"]) == 3
+
+
+def test_a_run_that_is_forgotten_cannot_be_taken_up():
+    sessions = Sessions(loaded(), patience=HASTY)
+    frames = sessions.frames("anna", replace(SETTINGS, max_tokens=50, tokens_per_second=None))
+    token = token_of(next(frames))
+    list(frames)
+    time.sleep(1)
+    with pytest.raises(StreamError, match="nothing of it is kept"):
+        sessions.take_up("anna", token)
+
+
+def test_a_place_in_the_queue_survives_a_lost_connection():
+    sessions = crowded()
+    first, second = sessions.frames("anna", SETTINGS), sessions.frames("berta", SETTINGS)
+    next(first)
+    told = next(second)
+    second.close()
+    again = sessions.take_up("berta anew", token_of(told))
+    assert (next(again)["place"], sessions.queue.counts) == (1, (1, 1))
+    first.close()
+    sessions.control({"run": next(first, {}).get("run"), "action": "stop"})
+
+
+def test_settings_that_are_moved_act_at_once_or_from_the_next_start(sessions):
+    frames = sessions.frames("anna", replace(SETTINGS, tokens_per_second=20.0))
+    run = next(frames)["run"]
+    moved = {"pace": 2000, "recent": 64, "answers": False, "seed": 3}
+    answer = sessions.control({"run": run, "action": "set", "settings": moved})
+    assert answer == {"now": ["pace", "answers"], "next": ["recent", "seed"]}
+    before = next(frames)["lanes"][1]["tokens"]
+    wait_until(lambda: next(frames)["lanes"][1]["tokens"] > before + 500, seconds=5)
+    tokens = next(frames)["lanes"][0]["tokens"]
+    assert sessions.control({"run": run, "action": "set", "settings": {"budget_mb": 1, "pace": 0}})
+    limit = 1_000_000 // BYTES_PER_TOKEN
+    dense = next(frame["lanes"][0] for frame in frames if frame["lanes"][0]["status"] == "stopped")
+    assert dense["reason"] == "kv-budget" and dense["tokens"] == max(limit, dense["tokens"]) >= tokens
+
+
+@pytest.mark.parametrize(
+    "settings", [None, [], "pace", {"pace": -1}, {"pace": "fast"}, {"pace": True}, {"budget_mb": 0}, {"answers": 1}]
+)
+def test_settings_that_mean_nothing_are_refused_in_words(sessions, settings):
+    frames = sessions.frames("anna", SETTINGS)
+    run = next(frames)["run"]
+    with pytest.raises(SettingsError, match=r"\.$"):
+        sessions.control({"run": run, "action": "set", "settings": settings})
+    assert next(frames)["state"] == "running"
+
+
+def test_sinks_are_taken_away_and_given_back_while_it_runs(sessions):
+    frames = sessions.frames("anna", replace(SETTINGS, tokens_per_second=1000.0))
+    run = next(frames)["run"]
+    wait_until(lambda: next(frames)["lanes"][1]["tokens"] > 100)
+    full = next(frames)["lanes"][1]
+    assert sessions.control({"run": run, "action": "sinks", "keep": False})
+    aside = next(frame["lanes"] for frame in frames if frame["lanes"][1]["sinks_aside"])
+    assert aside[1]["cache_tokens"] == full["cache_tokens"] - 4 and not aside[0]["sinks_aside"]
+    assert sessions.control({"run": run, "action": "sinks", "keep": True})
+    back = next(frame["lanes"][1] for frame in frames if not frame["lanes"][1]["sinks_aside"])
+    wait_until(lambda: next(frames)["lanes"][1]["cache_tokens"] == full["cache_tokens"])
+    assert [event["kind"] for event in back["events"]][-2:] == ["sinks-aside", "sinks-back"]
+
+
+def test_a_visitor_who_restarts_while_their_own_run_holds_the_memory_is_let_in():
+    memory = KvMemory(1_200_000)
+    sessions = Sessions(loaded(), memory=memory)
+    settings = Form(recent=28, pace=0, budget_mb=1).settings()
+    for _ in range(5):
+        frames = sessions.frames("anna", settings)
+        wait_until(lambda frames=frames: next(frames)["seconds"] >= 0 and memory.held_bytes > 200_000)
+        with pytest.raises(ServerBusy, match="memory"):
+            list(sessions.frames("berta", settings))
 
 
 def test_a_visitor_who_starts_again_ends_the_run_before(sessions):
@@ -82,7 +291,8 @@ def test_a_question_gets_an_id_and_every_lane_says_what_it_says(sessions):
     said = next(lanes for lanes in replies(frames) if all(one and one["done"] for one in lanes))
     assert [(one["id"], one["question"]) for one in said] == [(1, "Who hid the lantern?")] * 2
     assert sessions.control({"run": run, "action": "ask", "text": "And then?"}) == {"id": 2}
-    frames.close()
+    assert sessions.control({"run": run, "action": "stop"})
+    list(frames)
     assert sessions.control({"run": run, "action": "ask", "text": "And now?"}) is False
 
 
@@ -127,9 +337,9 @@ def test_a_visitors_text_goes_with_its_run(sessions):
     text = Text(TEXT)
     gone = weakref.ref(text)
     frames = sessions.frames("anna", SETTINGS, reading=Reading(kind="text", text=text))
-    next(frames)
-    frames.close()
-    del text, frames
+    sessions.control({"run": next(frames)["run"], "action": "stop"})
+    list(frames)
+    del text
     gc.collect()
     assert gone() is None
 
@@ -137,7 +347,7 @@ def test_a_visitors_text_goes_with_its_run(sessions):
 def test_another_model_is_waited_for_and_then_read_with(sessions):
     frames = sessions.frames("anna", SETTINGS, model="vanilla")
     told = next(frames)
-    assert (told["state"], told["model"], told["stage"]) == ("loading", "vanilla", "waiting")
+    assert (told["state"], told["model"]) == ("loading", "vanilla") and told["stage"] in ("waiting", "loading")
     first = next(frame for frame in frames if frame["state"] != "loading")
     assert first["seq"] == 0 and first["header"]["model"] == "vanilla"
     frames.close()
@@ -208,21 +418,23 @@ def test_what_went_wrong_with_a_load_reaches_who_waited_for_it(sessions, slow):
 
 
 def crowded(**more: float) -> Sessions:
-    return Sessions(loaded(), places=Places(1, 1, **more))
+    return Sessions(loaded(), queue=RunQueue(1, 1, **more))
 
 
 def test_who_comes_when_all_places_are_taken_hears_of_the_queue_and_then_runs():
     sessions = crowded()
     first, second = sessions.frames("anna", SETTINGS), sessions.frames("berta", SETTINGS)
-    next(first)
+    runs = [next(first)["run"]]
     told = next(second)
     assert (told["state"], told["place"]) == ("queued", 1) and told["wait_seconds"] > 0
     with pytest.raises(ServerBusy, match="1 others wait"):
         next(sessions.frames("carla", SETTINGS))
-    first.close()
-    assert next(frame for frame in second if frame["state"] != "queued")["state"] == "running"
-    second.close()
-    assert sessions.places.counts == (0, 0)
+    sessions.control({"run": runs[0], "action": "stop"})
+    begun = next(frame for frame in second if frame["state"] != "queued")
+    assert begun["state"] == "running" and begun["run"] == told["run"]
+    sessions.control({"run": told["run"], "action": "stop"})
+    list(second)
+    assert sessions.queue.counts == (0, 0)
 
 
 def test_a_place_in_the_queue_can_be_given_up():
@@ -232,7 +444,7 @@ def test_a_place_in_the_queue_can_be_given_up():
     run = next(second)["run"]
     assert sessions.control({"run": run, "action": "stop"})
     assert [frame["place"] for frame in second][-1] == 0
-    assert sessions.places.counts == (1, 0)
+    assert sessions.queue.counts == (1, 0)
     first.close()
 
 
@@ -276,7 +488,7 @@ def test_the_end_of_the_server_is_told_to_who_runs_to_who_waits_and_to_who_comes
         list(second)
     with pytest.raises(ServerBusy, match="restarting"):
         next(sessions.frames("carla", SETTINGS))
-    assert sessions.places.counts == (0, 0)
+    assert sessions.queue.counts == (0, 0)
 
 
 def test_lanes_of_all_runs_share_the_memory_and_the_one_that_finds_none_says_so():
@@ -312,7 +524,7 @@ def test_who_comes_when_the_memory_is_used_up_is_refused():
     assert memory.share().hold(10**7)
     with pytest.raises(ServerBusy, match="memory that all runs on this server share is used up"):
         next(sessions.frames("anna", SETTINGS))
-    assert sessions.places.counts == (0, 0)
+    assert sessions.queue.counts == (0, 0)
 
 
 def test_the_log_tells_of_runs_and_of_nothing_that_a_visitor_wrote(sessions, caplog):
@@ -320,7 +532,8 @@ def test_the_log_tells_of_runs_and_of_nothing_that_a_visitor_wrote(sessions, cap
         frames = sessions.frames("anna", SETTINGS, reading=Reading(kind="text", text="my secret letter " * 200))
         run = next(frames)["run"]
         sessions.control({"run": run, "action": "ask", "text": "what is my secret?"})
-        frames.close()
+        sessions.control({"run": run, "action": "stop"})
+        list(frames)
     assert [record.getMessage() for record in caplog.records] == ["run begins", "run ends"]
     assert {record.run for record in caplog.records} == {run}
     assert not any("secret" in str(vars(record)) for record in caplog.records)

@@ -54,8 +54,8 @@ class Site:
         """Begin a run and read nothing; the session's name."""
         session = session or uuid.uuid4().hex[:12]
         given = {**VALUES, **values}
-        text = given.pop("text", "")
-        body = {"data": list(given.values()), "event_data": {"text": text}, "fn_index": self.start,
+        sent = {name: given.pop(name) for name in ("text", "resume") if name in given}
+        body = {"data": list(given.values()), "event_data": sent or {"text": ""}, "fn_index": self.start,
                 "session_hash": session}  # fmt: skip
         httpx.post(f"{self.address}gradio_api/queue/join", json=body, **PLAIN).raise_for_status()
         return session

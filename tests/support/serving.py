@@ -16,12 +16,16 @@ from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
 
+GRACE = "1"
+"""Seconds that a run is kept for a client that has left: tests wait for ends."""
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(*arguments: str, out: IO[str] | None = None, **environment: str) -> subprocess.Popen[str]:
     """`python app.py …`, not waited for; what it writes goes to a pipe, or to a file."""
-    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1", **environment}
+    usual = {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1", "STREAMING_GRACE": GRACE}
+    environment = {**os.environ, **usual, **environment}
     return subprocess.Popen(
         [sys.executable, "app.py", *arguments], cwd=ROOT, env=environment, text=True,
         stdout=out or subprocess.PIPE, stderr=subprocess.STDOUT,
