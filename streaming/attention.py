@@ -81,7 +81,8 @@ def streaming_attention(
     assert plan is not None
     layer = module.layer_idx
     assert isinstance(layer, int)
-    turn, mask = plan.turns[layer], None if plan.mask is None else plan.mask.to(query.device)
+    query, key = query.to(value.dtype), key.to(value.dtype)  # under autocast the rotary embedding is in float32
+    turn, mask = plan.turns[layer], None if plan.mask is None else plan.mask.to(query.device, query.dtype)
     if plan.block is None and turn is None:
         if plan.share is not None:
             plan.share.add(layer, _on_first(plan, query, key, mask, scaling, softcap))

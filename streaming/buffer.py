@@ -103,6 +103,10 @@ class Buffer:
         twin.start, twin.end = self.start, self.end
         return twin
 
+    def select(self, rows: Tensor) -> None:
+        """Hold these (n,) sequences of the batch instead, in this order."""
+        self.keys, self.values = (x.index_select(0, rows.to(x.device)) for x in (self.keys, self.values))
+
     @property
     def bytes_per_token(self) -> int:
         """Bytes of one token's key and value."""

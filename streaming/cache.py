@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 from transformers.cache_utils import Cache
 
 from streaming.errors import StreamError
@@ -120,6 +121,11 @@ class StreamCache(Cache):
         twin.layers = [layer.fork() for layer in self.layers]
         twin.tokens, twin._base, twin._with_sinks = self.tokens, self._base, self._with_sinks
         return twin
+
+    def select(self, rows: Tensor) -> None:
+        """Hold these (n,) sequences of the batch instead, in this order; a sequence may come several times."""
+        for layer in self.layers:
+            layer.select(rows)
 
     def state(self) -> State:
         """All that the cache knows: tensors on their devices, and whole numbers.

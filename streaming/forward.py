@@ -8,12 +8,13 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from streaming import attention, families
 from streaming.cache import StreamCache
+from streaming.errors import ModelDamaged
 from streaming.readings import reading
 from streaming.share import SinkShare
 from streaming.view import device_of
 from streaming.window import SinkWindow
 
-__all__ = ["CHUNK", "forward", "longest_forward", "new_cache", "read_into"]
+__all__ = ["CHUNK", "forward", "longest_forward", "new_cache", "read_into", "require_numbers"]
 
 CHUNK = 256
 """Most tokens read in one forward: past this, a CPU reads no faster."""
@@ -45,6 +46,15 @@ def forward(
     if plan.share is not None and out.attentions:
         attention.note_attentions(plan, out.attentions)
     return out
+
+
+def require_numbers(computed: Tensor) -> None:
+    """Raise ModelDamaged where a model computed NaN: no other number of it means anything then."""
+    if computed.isnan().any():
+        raise ModelDamaged(
+            "The model computes NaN: its weights are damaged, or too large for float16. Load it in bfloat16 or "
+            "float32, or choose another checkpoint."
+        )
 
 
 def longest_forward(model: PreTrainedModel, cache: StreamCache, chunk: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,8 @@ import torch
 from torch import Tensor
 
 from streaming.errors import SettingsError
+from streaming.forward import require_numbers
+from streaming.numbers import real, whole
 from streaming.stream import Stream
 
 __all__ = ["Sampling", "decode", "pick"]
@@ -35,20 +36,16 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
-        _require("temperature", self.temperature, 0.0, 100.0)
-        _require("top_p", self.top_p, 0.0, 1.0)
-        _require("repetition_penalty", self.repetition_penalty, 1.0, 10.0)
+        numbers = {
+            "temperature": real("temperature", self.temperature, 0.0, 100.0),
+            "top_p": real("top_p", self.top_p, 0.0, 1.0),
+            "repetition_penalty": real("repetition_penalty", self.repetition_penalty, 1.0, 10.0),
+            "seed": whole("seed", self.seed, 0, (1 << 63) - 1),
+        }
+        for name, value in numbers.items():
+            object.__setattr__(self, name, value)
         if self.top_p == 0:
             raise SettingsError("top_p must be more than 0; for the most likely token set temperature to 0.")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 1 << 63:
-            raise SettingsError(f"seed must be a whole number from 0 to 2^63 - 1, not {self.seed!r}.")
-
-
-def _require(name: str, value: object, least: float, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise SettingsError(f"{name} must be a number, not {value!r}.")
-    if not least <= value <= most:
-        raise SettingsError(f"{name} must be between {least:g} and {most:g}, not {value:g}.")
 
 
 def pick(logits: Tensor, sampling: Sampling, generator: torch.Generator, said: Sequence[int] = ()) -> int:
@@ -59,7 +56,11 @@ def pick(logits: Tensor, sampling: Sampling, generator: torch.Generator, said: S
         sampling: how.
         generator: the source of randomness, on the device of the logits.
         said: ids that the repetition penalty holds back.
+
+    Raises:
+        ModelDamaged: the logits are NaN.
     """
+    require_numbers(logits)
     if said and sampling.repetition_penalty != 1:
         logits = _penalised(logits, sampling.repetition_penalty, said)
     if sampling.temperature == 0:

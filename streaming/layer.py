@@ -155,6 +155,13 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         twin.is_initialized = self.is_initialized
         return twin
 
+    def select(self, rows: Tensor) -> None:
+        """Hold these (n,) sequences of the batch instead, in this order."""
+        if self._recent is not None:
+            self._recent.select(rows)
+            self.sink_keys, self.sink_values = (x.index_select(0, rows.to(x.device)) for x in self._sinks())
+            self.placed = None  # the next `place` follows before the next tokens
+
     def state(self) -> State:
         """Copies of what is held, and where it lies in its buffer; nothing before the first token."""
         if self._recent is None:

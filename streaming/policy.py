@@ -49,8 +49,8 @@ class Policy:
         elif self.recent is None:
             raise SettingsError(f"The policy {self.kind!r} needs a number of recent tokens.")
         window = SinkWindow(sinks=self.sinks, recent=self.recent, positions=self.positions)
-        if self.kind in ("window", "recompute"):
-            self._become(sinks=0, recent=window.budget)
+        alone = self.kind in ("window", "recompute")
+        self._become(sinks=0 if alone else window.sinks, recent=window.budget if alone else window.recent)
         if self.positions == "text" and self.kind != "sinks":
             raise SettingsError("Text positions are a setting of the policy 'sinks' only.")
 

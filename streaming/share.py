@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from streaming.errors import SettingsError
-from streaming.window import SinkWindow
+from streaming.numbers import whole
+from streaming.window import MAX_TOKENS, SinkWindow
 
 __all__ = ["SinkShare"]
 
@@ -28,9 +28,8 @@ class SinkShare:
 
     def __init__(self, tokens: int, *, last: int | None = None) -> None:
         """Begin with no query."""
-        if tokens < 1 or (last is not None and last < 1):
-            raise SettingsError(f"An attention share needs at least 1 token and 1 query, not {tokens} and {last}.")
-        self.tokens, self.last = tokens, last
+        self.tokens = whole("tokens", tokens, 1, MAX_TOKENS)
+        self.last = None if last is None else whole("last", last, 1, MAX_TOKENS)
         self._sums: dict[int, Tensor] = {}
         self._queries: dict[int, int] = {}
 

@@ -17,7 +17,8 @@ from transformers import PreTrainedModel
 from streaming import families
 from streaming.cache import State, StreamCache
 from streaming.errors import SettingsError, StreamError
-from streaming.forward import CHUNK, forward, longest_forward, new_cache, read_into
+from streaming.forward import CHUNK, forward, longest_forward, new_cache, read_into, require_numbers
+from streaming.numbers import whole
 from streaming.policy import Policy
 from streaming.share import SinkShare
 from streaming.view import device_of
@@ -56,8 +57,7 @@ def open_stream(loaded: Loaded, policy: Policy, *, chunk: int = CHUNK) -> Stream
     Raises:
         SettingsError: the chunk is not a positive number of tokens.
     """
-    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
-        raise SettingsError(f"chunk must be a positive whole number of tokens, not {chunk!r}.")
+    chunk = whole("chunk", chunk, 1, 1 << 62, " tokens")
     kinds = {"recompute": _RecomputeStream}
     return kinds.get(policy.kind, _CachedStream)(loaded, policy, chunk)
 
@@ -75,6 +75,7 @@ class Stream:
         self._logits: Tensor | None = None
         self._tokens = 0
         self._ended: str | None = None
+        self._torn = False
 
     @torch.inference_mode()
     def read(self, ids: Sequence[int] | Tensor, *, share: SinkShare | None = None) -> Tensor:
@@ -92,6 +93,7 @@ class Stream:
         Raises:
             SettingsError: an id is outside the vocabulary.
             StreamError: the stream is closed, or failed before.
+            ModelDamaged: the model computes NaN.
         """
         ids = self._as_ids(ids)
         pieces = [self._read_piece(ids[start:end], share) for start, end in self._pieces(len(ids))]
@@ -236,15 +238,15 @@ class Stream:
     def _read_piece(self, ids: Tensor, share: SinkShare | None = None) -> Tensor:
         self._require_open()
         before = self._logits
-        try:
-            logits = self._advance(ids, share)
-        except BaseException:
-            self._ended = "The stream failed in the middle of a forward: open a new one."
-            raise
+        self._torn = True  # until all is in order again, whatever happens and whenever
+        logits = self._advance(ids, share)
         self._tokens += len(ids)
         self._logits = logits[-1].float()  # (V,)
         first = torch.full((1,), float("nan")) if before is None else _nats(before[None], ids[:1])
-        return torch.cat([first, _nats(logits[:-1], ids[1:])])  # (n,)
+        nats = torch.cat([first, _nats(logits[:-1], ids[1:])])  # (n,)
+        require_numbers(nats[1 if before is None else 0 :])
+        self._torn = False
+        return nats
 
     def _as_ids(self, ids: Sequence[int] | Tensor) -> Tensor:
         ids = torch.as_tensor(ids, dtype=torch.long, device=device_of(self._model))
@@ -256,6 +258,8 @@ class Stream:
     def _require_open(self) -> None:
         if self._ended:
             raise StreamError(self._ended)
+        if self._torn:
+            raise StreamError("The stream failed in the middle of a forward: open a new one.")
 
 
 def _nats(logits: Tensor, ids: Tensor) -> Tensor:

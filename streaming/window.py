@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streaming.errors import SettingsError
+from streaming.numbers import whole
 
 __all__ = ["MAX_TOKENS", "Positions", "SinkWindow", "Span"]
 
@@ -44,9 +45,9 @@ class SinkWindow:
 
     def __post_init__(self) -> None:
         """Refuse counts that mean nothing."""
-        _require_count("sinks", self.sinks, 0)
+        object.__setattr__(self, "sinks", whole("sinks", self.sinks, 0, MAX_TOKENS, " tokens"))
         if self.recent is not None:
-            _require_count("recent", self.recent, 1)
+            object.__setattr__(self, "recent", whole("recent", self.recent, 1, MAX_TOKENS, " tokens"))
         if self.positions not in ("cache", "text"):
             raise SettingsError(f"positions must be 'cache' or 'text', not {self.positions!r}.")
 
@@ -118,10 +119,3 @@ class Span:
     def shifts(self) -> list[int]:
         """For each new token, how many places further on in the stream it must see the sinks."""
         return [self.window.shift(t) for t in self.tokens]
-
-
-def _require_count(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SettingsError(f"{name} must be a whole number of tokens, not {value!r}.")
-    if not least <= value <= MAX_TOKENS:
-        raise SettingsError(f"{name} must be between {least} and {MAX_TOKENS} tokens, not {value}.")

@@ -138,5 +138,5 @@ def test_half_precision_has_shares_too(dtype: torch.dtype) -> None:
 
 def test_a_share_of_nothing_is_refused() -> None:
     for wrong in ({"tokens": 0}, {"tokens": 4, "last": 0}):
-        with pytest.raises(SettingsError, match="at least 1"):
+        with pytest.raises(SettingsError, match="between 1"):
             SinkShare(**wrong)
