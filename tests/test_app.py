@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -16,11 +17,15 @@ from gradio.utils import MatplotlibBackendMananger
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from app import RECORDINGS, build, first_paint, spare_searches
-from comparisons.page.library import library
+from comparisons.page.build import build
+from comparisons.page.gradio_internals import spare_searches
+from comparisons.page.library import first_paint, library
+from comparisons.page.serve import check_address
 from comparisons.page.words import languages
+from comparisons.paths import RECORDINGS
+from streaming.errors import SettingsError
 from tests.support import speaking
-from tests.support.serving import command, served
+from tests.support.serving import command, free_port, served
 
 GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3, "lanes": [], "positions": "cache",
         "model": "tiny", "source": "prompts", "after": "stop"}  # fmt: skip
@@ -224,3 +229,32 @@ def test_a_wrong_environment_is_said_in_one_line_before_anything_is_served(monke
     said = process.communicate(timeout=90)[0].strip()
     assert process.returncode == 2
     assert said.startswith("app.py: ") and "STREAMING_" in said and "'plenty'" in said and "\n" not in said
+
+
+@pytest.mark.parametrize("port", ["taken", "0", "-3", "65536", "99999"])
+def test_a_port_that_cannot_be_is_said_in_one_line_before_a_model_is_loaded(tmp_path, port):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        given = str(taken.getsockname()[1]) if port == "taken" else port
+        process = command("--model", str(tmp_path / "nowhere"), f"--port={given}")
+        said = process.communicate(timeout=90)[0].strip()
+    assert process.returncode == 2
+    assert said.startswith("app.py: ") and given in said and "--port" in said and "\n" not in said
+    assert "nowhere" not in said
+
+
+@pytest.mark.parametrize(("host", "port"), [("host.invalid", None), ("host.invalid", 7900), ("192.0.2.1", 7900)])
+def test_a_host_that_is_not_of_this_machine_is_said(monkeypatch, host, port):
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "7900")
+    with pytest.raises(SettingsError, match=rf"{host}, port 7900 .*--host"):
+        check_address(host, port)
+
+
+def test_what_gradio_reads_from_the_environment_is_checked_too(monkeypatch):
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "many")
+    with pytest.raises(SettingsError, match="many is no port"):
+        check_address(None, None)
+    monkeypatch.delenv("GRADIO_SERVER_PORT")
+    check_address(None, None)
+    check_address(None, free_port())

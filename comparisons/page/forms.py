@@ -18,14 +18,14 @@ from comparisons.runs.settings import RunSettings
 from comparisons.text.choices import After, Reading, ReadingKind
 from streaming import models
 from streaming.errors import SettingsError
-from streaming.policy import Policy
+from streaming.policy import Kind, Policy
 from streaming.window import Positions
 
 __all__ = ["MORE_LANES", "PRESETS", "Form"]
 
 MOST_TOKENS = 1_000_000
 MOST_SECONDS = 1800.0
-MORE_LANES = ("window", "recompute")
+MORE_LANES: tuple[Kind, ...] = ("window", "recompute")
 """What can stand beside dense and StreamingLLM, at the same budget of tokens."""
 
 
@@ -87,10 +87,14 @@ class Form:
 
     def settings(self) -> RunSettings:
         """The run that this form asks for: dense beside StreamingLLM, and what was added."""
-        window = {"sinks": self.sinks, "recent": self.recent}
-        more = [Policy(kind=kind, **window) for kind in MORE_LANES if kind in self.lanes]
+        sinks, recent = self.sinks, self.recent
+        more = [Policy(kind=kind, sinks=sinks, recent=recent) for kind in MORE_LANES if kind in self.lanes]
         return RunSettings(
-            lanes=(Policy(kind="dense"), Policy(kind="sinks", positions=self.positions, **window), *more),
+            lanes=(
+                Policy(kind="dense"),
+                Policy(kind="sinks", sinks=sinks, recent=recent, positions=self.positions),
+                *more,
+            ),
             seed=self.seed,
             kv_budget_bytes=self.budget_mb * BYTES_PER_MB,
             tokens_per_second=self.pace or None,
@@ -98,7 +102,7 @@ class Form:
             max_seconds=MOST_SECONDS,
         )
 
-    def reading(self, text: object = "") -> Reading:
+    def reading(self, text: Any = "") -> Reading:
         """What this form asks to be read, where `text` is the visitor's own.
 
         Raises:
@@ -125,10 +129,10 @@ def _more_lanes(lanes: object) -> tuple[str, ...]:
 
 
 def _read(text: str) -> object:
-    """A value in a link is JSON, or a bare word."""
+    """A value in a link is JSON, or a bare word; JSON that is nested too deeply to be read is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

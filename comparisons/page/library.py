@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from comparisons.page.payloads import payload
 from comparisons.page.static import StaticFile
 from comparisons.recordings import files
 from comparisons.recordings.format import Recording
+from comparisons.recordings.player import overview
 
-__all__ = ["KeptRun", "library"]
+__all__ = ["FIRST_PAINT", "KeptRun", "first_paint", "library"]
+
+FIRST_PAINT = "first-paint"
+"""The recording that the page shows before Start."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +56,11 @@ def library(folder: Path) -> tuple[KeptRun, ...]:
         for path in sorted(folder.glob("*.json"))
         for recording in [files.load(path)]
     )
+
+
+def first_paint(runs: Sequence[KeptRun]) -> str | None:
+    """The payload of the run that the page shows before Start, if it is among these."""
+    return next((payload(overview(run.recording)) for run in runs if run.name == FIRST_PAINT), None)
 
 
 def _file(path: Path, recording: Recording) -> StaticFile:

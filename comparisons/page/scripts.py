@@ -9,9 +9,11 @@ from typing import Any
 from comparisons import paths
 from comparisons.page import modules
 from comparisons.page.costs import COSTS
+from comparisons.page.forms import Form
 from comparisons.page.words import Words, languages
+from comparisons.text.choices import MOST_CHARACTERS, MOST_FILE_BYTES
 
-__all__ = ["HOSTS", "asset", "escaped", "harmless", "script"]
+__all__ = ["HOSTS", "asset", "escaped", "harmless", "page_script", "script"]
 
 HOSTS = ("module", "alone")
 """What the panel can be: a module that the app's page imports, or a page that stands alone."""
@@ -56,6 +58,26 @@ def script(words: Words, host: str, known: Mapping[str, object]) -> str:
     entry = f"hosts/{host}.js"
     exports = [f'export const {name} = modules["{entry}"].{name};' for name in modules.read(entry).exports]
     return "\n".join([f"const PAGE = {escaped(page)};", modules.bundle(entry), *exports])
+
+
+def page_script(words: Words, plotly_url: str, offers: Mapping[str, object] | None = None) -> str:
+    """The scripts of the app's page, a module.
+
+    Args:
+        words: the language.
+        plotly_url: where the browser finds plotly.js.
+        offers: what it finds besides: `recordings`, a list of `KeptRun.about`; `painted`, the name of the one that
+            stands on the page from the start; `shell`, the `url` of an export's shell and the `place` marked in it.
+    """
+    known = {
+        "plotly": plotly_url,
+        "fields": list(Form().values()),
+        "most": {"characters": MOST_CHARACTERS, "bytes": MOST_FILE_BYTES},
+        "recordings": [],
+        "painted": None,
+        "shell": None,
+    }
+    return script(words, "module", {**known, **(offers or {})})
 
 
 def _told(words: Words) -> dict[str, str]:

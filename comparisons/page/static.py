@@ -60,7 +60,8 @@ class StaticFile:
 
     @cached_property
     def _brotli(self) -> bytes:
-        return brotli.compress(self._body, quality=9)
+        compressed: bytes = brotli.compress(self._body, quality=9)
+        return compressed
 
     @cached_property
     def _gzip(self) -> bytes:

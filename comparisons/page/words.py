@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from comparisons import paths
 from streaming.errors import SettingsError, StreamingError
 
 __all__ = ["ENGLISH", "Words", "language", "languages", "load"]
+
+_Said = TypeVar("_Said", str, dict[str, str])
 
 ENGLISH = "en"
 """The language that all others are held against, and that of the page at the root."""
@@ -117,7 +119,7 @@ def _phrases(said: object, name: str = "") -> Iterator[tuple[str, set[str]]]:
         yield from _phrases(part, f"{name}.{key}" if name else str(key))
 
 
-def _of_type(kind: type, said: Any, name: str) -> Any:
+def _of_type(kind: type[_Said], said: object, name: str) -> _Said:
     if not isinstance(said, kind):
         raise KeyError(f"{name} is no {kind.__name__}")
     return said

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from comparisons.page import panels
+from comparisons.page.scripts import page_script
 from comparisons.page.words import language
 from tests.support.serving import served
 
@@ -94,7 +94,7 @@ def page(visit, address) -> Page:
 def scripts(visit) -> Page:
     """The panel's own functions, in a page without the app."""
     visit.page.set_content("<body></body>")
-    visit.page.add_script_tag(content=exposed(panels.script(language("en"), plotly_url="")))
+    visit.page.add_script_tag(content=exposed(page_script(language("en"), plotly_url="")))
     return visit.page
 
 

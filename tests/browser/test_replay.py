@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app import FIRST_PAINT, RECORDINGS
-from comparisons.page import export, panels
+from comparisons.page import export
+from comparisons.page.library import FIRST_PAINT
+from comparisons.page.scripts import page_script
 from comparisons.page.words import language
+from comparisons.paths import RECORDINGS
 from comparisons.recordings import files, player
 from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import Recorder
@@ -314,7 +316,7 @@ def test_another_recording_has_a_chip_that_plays_it_from_its_beginning(visit):
     about = {"model": "tiny", "kinds": ["sinks"], "tokens": 2400, "recorded_at": recorded().header["recorded_at"]}
     offers = {"recordings": [{"name": "long", "url": f"{LIBRARY}long.json", **about}], "painted": "first"}
     page.set_content('<main><div data-place="top"></div><div data-place="rest"></div></main>')
-    text = exposed(panels.script(language("en"), plotly_url="", offers=offers))
+    text = exposed(page_script(language("en"), plotly_url="", offers=offers))
     page.add_script_tag(content=f"{text} mount(document.querySelector('main'), {{ follow() {{}} }});")
     page.get_by_role("button", name="2,400 tokens, recorded").click()
     expect(page.locator(".sl-badge")).to_have_text("Recorded run")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from comparisons.page import panels
+from comparisons.page.payloads import payload
 
 MARKUP = "<b>${page}</b>{{value}}<script>alert(1)</script>"
 
@@ -174,7 +174,7 @@ def test_the_strip_says_what_is_held_and_where(scripts):
 
 
 def test_a_payload_carries_markup_without_becoming_any(scripts):
-    text = panels.payload(frame(lanes=[lane(text={"from": 0, "pieces": [[MARKUP, 1.0]]})]))
+    text = payload(frame(lanes=[lane(text={"from": 0, "pieces": [[MARKUP, 1.0]]})]))
     assert "<" not in text
     assert json.loads(text)["lanes"][0]["text"]["pieces"][0][0] == MARKUP
     assert scripts.evaluate("text => JSON.parse(text).lanes[0].text.pieces[0][0]", text) == MARKUP

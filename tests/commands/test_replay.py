@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from app import FIRST_PAINT, RECORDINGS
 from comparisons.__main__ import main
 from comparisons.commands.terminal import lane_line
+from comparisons.page.library import FIRST_PAINT
+from comparisons.paths import RECORDINGS
 from comparisons.recordings import files, player
 
 FILE = RECORDINGS / f"{FIRST_PAINT}.json"

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app import FIRST_PAINT, RECORDINGS
 from comparisons.__main__ import main
 from comparisons.page import export
+from comparisons.page.library import FIRST_PAINT
 from comparisons.page.static import plotly_source
 from comparisons.page.words import language, languages
+from comparisons.paths import RECORDINGS
 from comparisons.recordings import files
 from tests.support.recorded import altered
 

@@ -104,5 +104,10 @@ def test_any_link_makes_a_form(query):
     assert Form.of_query(query).settings()
 
 
+@pytest.mark.parametrize("nested", ["[" * 1500, "[" * 100_000, '{"a":' * 20_000, "1" * 5000, "-" * 5000])
+def test_a_link_that_is_too_deep_or_too_long_to_be_read_leaves_the_rest_alone(nested):
+    assert Form.of_query({"seed": "5", "lanes": nested, "sinks": nested}) == Form(seed=5)
+
+
 def test_what_a_link_says_wrongly_leaves_the_rest_alone():
     assert Form.of_query({"sinks": "99", "seed": "5", "x": "1", "positions": "text"}) == Form(seed=5, positions="text")

@@ -4,7 +4,9 @@
 import { page } from "../data/page.js";
 import { countText, fill } from "../data/words.js";
 import { setText } from "../view/dom.js";
+import { unfold } from "./settings.js";
 
+const COUNT_AFTER = 250; // ms without a key
 const OWN_CHOSEN = "#source input[value='text']:checked";
 
 function decodeText(bytes) {
@@ -16,12 +18,17 @@ function decodeText(bytes) {
 // Why a text cannot be read; "" where it can.
 function textFault(text) {
   if (!text.trim()) return "empty";
-  return [...text].length > page.most.characters ? "long" : "";
+  return characters(text) > page.most.characters ? "long" : "";
 }
 
-// The server raises it, so that it looks like every other error.
+// Why a text is not taken, beside it and for as long as it is so; "" where it is.
 function refuse(state, why) {
-  state.trigger("refuse", { why });
+  const fault = state.find(".sl-own-fault");
+  fault.hidden = !why;
+  setText(fault, page.words.refusals[why] ?? "");
+  if (!why) return;
+  unfold(state, true);
+  ownField(state).scrollIntoView({ block: "nearest" });
 }
 
 function ownField(state) {
@@ -32,7 +39,7 @@ function ownField(state) {
 export function ownText(state) {
   if (!state.find(OWN_CHOSEN)) return "";
   const why = textFault(ownField(state).value);
-  if (why) refuse(state, why);
+  refuse(state, why);
   return why ? null : ownField(state).value;
 }
 
@@ -49,22 +56,38 @@ async function takeFile(state, file) {
 
 function putText(state, text) {
   const why = textFault(text);
-  if (why) return refuse(state, why);
+  refuse(state, why);
+  if (why) return;
   ownField(state).value = text;
   ownField(state).scrollTop = 0;
   drawCount(state);
 }
 
 function drawCount(state) {
-  const values = { count: countText([...ownField(state).value].length), most: countText(page.most.characters) };
+  const values = { count: countText(characters(ownField(state).value)), most: countText(page.most.characters) };
   setText(state.find(".sl-own-count"), fill(page.words.own_count, values));
+}
+
+// As Python counts them: a pair of surrogates is one. It takes some milliseconds for a long text, hence not at every key.
+function characters(text) {
+  let pairs = 0;
+  for (let i = 1; i < text.length; i += 1) {
+    if ((text.charCodeAt(i) & 0xfc00) === 0xdc00 && (text.charCodeAt(i - 1) & 0xfc00) === 0xd800) pairs += 1;
+  }
+  return text.length - pairs;
 }
 
 export function bindOwn(state) {
   const field = ownField(state);
   const chooser = state.find(".sl-own input");
   field.placeholder = page.words.own_placeholder;
-  field.addEventListener("input", () => drawCount(state));
+  field.addEventListener("input", () => {
+    clearTimeout(state.counting);
+    state.counting = setTimeout(() => {
+      refuse(state, "");
+      drawCount(state);
+    }, COUNT_AFTER);
+  });
   field.addEventListener("dragover", (event) => event.preventDefault());
   field.addEventListener("drop", (event) => {
     if (!event.dataTransfer.files.length) return;

@@ -7,16 +7,12 @@ import { listKeys, onKey } from "./keys.js";
 import { toPresent } from "./player.js";
 import { bindPresentation, togglePresentation } from "./presentation.js";
 import { act, startRun } from "./commands.js";
+import { toggleMore } from "./settings.js";
 import { bindTour, openTour } from "./tour.js";
 
 function toggleTheme(state) {
   document.body.classList.toggle("dark");
   state.draw();
-}
-
-function toggleMore(state) {
-  const on = state.root.classList.toggle("sl-more");
-  state.find("[data-tool='more']").setAttribute("aria-expanded", String(on));
 }
 
 // A link carries the settings as they stand, each as JSON.

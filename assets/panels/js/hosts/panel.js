@@ -81,7 +81,7 @@ function newState(root, { trigger, server, alone = false }) {
     runs: new Map(), notice: "", past: new Set(), starting: false, loading: null, preset: null,
     lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
     asked: null, examples: [], examplesOf: null, examplesAt: -EXAMPLES_STAY, endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
-    away: null, quietly: false, fitting: false,
+    away: null, quietly: false, fitting: false, counting: 0,
     find: (selector) => root.querySelector(selector),
   };
   state.draw = () => {

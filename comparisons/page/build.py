@@ -1,0 +1,174 @@
+"""The page itself: for each language a form, the live panel, and what connects them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from comparisons.limits import limits
+from comparisons.page import panels
+from comparisons.page.forms import MORE_LANES, PRESETS, Form
+from comparisons.page.gradio_internals import gr, keep_signatures, sent, unread
+from comparisons.page.payloads import payloads
+from comparisons.page.words import ENGLISH, Words, languages
+from comparisons.server.sessions import Sessions
+from comparisons.server.zerogpu import on_gpu
+from streaming import models
+from streaming.errors import SettingsError, StreamingError
+from streaming.models import LoadedModel
+
+__all__ = ["build"]
+
+FAILED = "() => { document.dispatchEvent(new Event('sl-failed')); }"
+LINK = "(...values) => { document.dispatchEvent(new CustomEvent('sl-link', { detail: values })); }"
+
+Inputs = dict[str, gr.components.Component]
+"""The form: one component per field of `Form`, by its name, in the order of the fields."""
+
+
+def build(
+    loaded: LoadedModel,
+    *,
+    scripts: Mapping[str, str],
+    first_paint: str | None = None,
+    sessions: Sessions | None = None,
+) -> gr.Blocks:
+    """The page, in English at the root and in every other language at its code.
+
+    Args:
+        loaded: the model that every run reads with.
+        scripts: by language, where its page finds the panel's scripts.
+        first_paint: the payload of a recorded run, shown until the visitor starts one.
+        sessions: the runs of its visitors; by default its own, with the usual limits.
+    """
+    sessions = sessions or Sessions(loaded)
+    english, *others = languages().values()
+    page: gr.Blocks
+    with gr.Blocks(title=english["title"], analytics_enabled=False, fill_width=True) as page:
+        _fill(page, english, sessions, loaded.name, scripts[ENGLISH], first_paint)
+    for words in others:
+        with page.route(words["title"], f"/{words.language}", show_in_navbar=False):
+            _fill(page, words, sessions, loaded.name, scripts[words.language], first_paint)
+    keep_signatures(page)
+    return page
+
+
+def _fill(
+    page: gr.Blocks,
+    words: Words,
+    sessions: Sessions,
+    model: str,
+    script_url: str,
+    first_paint: str | None,
+) -> None:
+    """Put one language's components on the page, and connect them; `model` is what the server's own is called."""
+    with panels.live_panel(script_url, _control(words, sessions), first_paint) as panel:
+        inputs = _inputs(words, model)
+    fields = list(inputs.values())
+    run = {
+        "fn": on_gpu(_start(page, words, sessions, inputs, model)), "inputs": set(fields), "outputs": panel,
+        "concurrency_id": "runs", "preprocess": False, "show_progress": "hidden", "trigger_mode": "multiple",
+    }  # fmt: skip
+    quietly = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    public = {"api_name": "start"} if words.language == ENGLISH else {"api_visibility": "private"}
+    started = panel.start(**run, **public)
+    chosen = panel.preset(_preset(words, inputs), None, fields, **quietly)
+    for event in (started, chosen, chosen.success(**run, api_visibility="private")):
+        event.failure(None, js=FAILED)
+    panel.link(None, fields, None, js=LINK)
+    page.load(_restore(inputs, model), None, fields, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _control(words: Words, sessions: Sessions) -> Callable[[Any], object]:
+    def control(request: object) -> object:
+        try:
+            return sessions.control(request)
+        except StreamingError as error:
+            return {"refused": words.explain(error)}
+
+    return control
+
+
+def _start(
+    page: gr.Blocks, words: Words, sessions: Sessions, inputs: Inputs, model: str
+) -> Callable[..., Iterator[str]]:
+    def start(given: dict[Any, Any], event: gr.EventData, request: gr.Request) -> Iterator[str]:
+        """Read one endless text with a dense cache and with StreamingLLM, side by side."""
+        values = {name: given[component] for name, component in inputs.items()}
+        visitor, lost = request.session_hash or "", sent(event, "resume")
+        waiting = partial(unread, page, visitor)
+        try:
+            if isinstance(lost, dict):
+                frames = sessions.take_up(visitor, lost.get("token"), lost.get("seq"), waiting)
+            else:
+                form = Form(**{**values, "model": "" if values["model"] == model else values["model"]})
+                reading = form.reading(sent(event, "text"))
+                frames = sessions.frames(visitor, form.settings(), model=form.model, reading=reading, unread=waiting)
+            yield from payloads(frames)
+        except StreamingError as error:
+            raise _said(words, error) from None
+
+    return start
+
+
+def _preset(words: Words, inputs: Inputs) -> Callable[..., dict[Any, Any]]:
+    def preset(event: gr.EventData) -> dict[Any, Any]:
+        """The values of the preset that the visitor chose; the model stays."""
+        form = PRESETS.get(str(sent(event, "name")))
+        if form is None:
+            raise _said(words, SettingsError(f"There is no such preset; there are {', '.join(PRESETS)}."))
+        return {inputs[name]: value for name, value in form.values().items() if name != "model"}
+
+    return preset
+
+
+def _restore(inputs: Inputs, model: str) -> Callable[..., dict[Any, Any]]:
+    def restore(request: gr.Request) -> dict[Any, Any]:
+        """The values of the link that the visitor came by."""
+        form = Form.of_query(request.query_params)
+        return {inputs[name]: value for name, value in {**form.values(), "model": form.model or model}.items()}
+
+    return restore
+
+
+def _said(words: Words, error: StreamingError) -> gr.Error:
+    """What Gradio shows to the visitor who caused it, and to nobody else.
+
+    Gradio takes it for HTML. It may quote what a visitor typed, a Hub repository says or a model wrote: here, and
+    nowhere else, all of that becomes text.
+    """
+    return gr.Error(html.escape(words.explain(error), quote=False), title=words["error"], print_exception=False)
+
+
+def _inputs(words: Words, model: str) -> Inputs:
+    form, ranges = Form(), limits(Form)
+
+    def slider(name: str, label: str, step: int) -> gr.Slider:
+        return gr.Slider(ranges[name].min, ranges[name].max, getattr(form, name), step=step, label=label)
+
+    def radio(name: str, label: str, choices: Mapping[str, str]) -> gr.Radio:
+        named = [(text, value) for value, text in choices.items()]
+        return gr.Radio(named, value=getattr(form, name), label=label, elem_id=name)
+
+    paces = [(name, int(pace)) for pace, name in words.group("paces").items()]
+    more = [(words.group("lane_names")[kind], kind) for kind in MORE_LANES]
+    with gr.Row(elem_id="settings"):
+        first: Inputs = {
+            "sinks": slider("sinks", words["sinks"], 1),
+            "recent": slider("recent", words["recent"], 4),
+            "budget_mb": slider("budget_mb", words["budget"], 1),
+            "pace": gr.Dropdown(paces, value=form.pace, label=words["pace"]),
+            "seed": gr.Number(form.seed, precision=0, minimum=0, maximum=9999, label=words["seed"]),
+        }
+    with gr.Row(elem_id="more"):
+        return {
+            **first,
+            "lanes": gr.CheckboxGroup(more, value=list(form.lanes), label=words["more_lanes"]),
+            "positions": radio("positions", words["sink_positions"], words.group("positions")),
+            "model": gr.Dropdown(list(dict.fromkeys([model, *models.names()])), value=model,
+                                 label=words["model_choice"], allow_custom_value=True, elem_id="model"),
+            "source": radio("source", words["source"], words.group("sources")),
+            "after": radio("after", words["after"], words.group("afters")),
+        }  # fmt: skip

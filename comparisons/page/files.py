@@ -1,0 +1,59 @@
+"""The files that a page fetches: plotly.js, its scripts, the recorded runs that it offers, the shell of an export.
+
+They are served apart: what is inside the page goes to every visitor anew. Nor would Gradio be quick with the scripts:
+it looks for a component's events in all that it is given, for every visitor, which took 10 ms of the server for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from comparisons.page import export
+from comparisons.page.library import FIRST_PAINT, KeptRun
+from comparisons.page.scripts import page_script
+from comparisons.page.static import StaticFile, plotly_file
+from comparisons.page.words import Words, languages
+
+__all__ = ["PageFiles", "page_files"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageFiles:
+    """What pages fetch.
+
+    Attributes:
+        scripts: by language, where its page finds the panel's scripts.
+        all: every file.
+    """
+
+    scripts: Mapping[str, str]
+    all: Sequence[StaticFile]
+
+
+def page_files(runs: Sequence[KeptRun]) -> PageFiles:
+    """The files of the pages of all languages.
+
+    Args:
+        runs: the recorded runs that they offer.
+    """
+    plotly = plotly_file()
+    shells = {code: export.shell_file(words) for code, words in languages().items()}
+    scripts = {
+        code: _script_file(words, plotly.url, _offers(runs, shells[code])) for code, words in languages().items()
+    }
+    return PageFiles(
+        scripts={code: file.url for code, file in scripts.items()},
+        all=[plotly, *shells.values(), *scripts.values(), *(run.file for run in runs)],
+    )
+
+
+def _script_file(words: Words, plotly_url: str, offers: Mapping[str, object]) -> StaticFile:
+    script = page_script(words, plotly_url, offers)
+    return StaticFile(Path(f"panel-{words.language}.js"), "text/javascript", script.encode())
+
+
+def _offers(runs: Sequence[KeptRun], shell: StaticFile) -> dict[str, object]:
+    about = [run.about() for run in runs]
+    return {"recordings": about, "painted": FIRST_PAINT, "shell": {"url": shell.url, "place": export.PLACE}}
