@@ -12,6 +12,7 @@ from comparisons.page.costs import COSTS
 from comparisons.page.forms import Form
 from comparisons.page.words import Words, languages
 from comparisons.text.choices import MOST_CHARACTERS, MOST_FILE_BYTES
+from streaming import models
 
 __all__ = ["HOSTS", "asset", "escaped", "harmless", "page_script", "script"]
 
@@ -73,6 +74,7 @@ def page_script(words: Words, plotly_url: str, offers: Mapping[str, object] | No
         "plotly": plotly_url,
         "fields": list(Form().values()),
         "most": {"characters": MOST_CHARACTERS, "bytes": MOST_FILE_BYTES},
+        "bundled": list(models.available()),
         "recordings": [],
         "painted": None,
         "shell": None,

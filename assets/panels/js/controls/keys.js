@@ -12,16 +12,22 @@ const KEYS = {
   " ": (state) => act(state, "main"), s: (state) => act(state, "stop"), r: (state) => act(state, "restart"),
   a: focusQuestion, p: togglePlay, arrowleft: (state) => turnPages(state, -1), arrowright: (state) => turnPages(state, 1),
   f: togglePresentation, escape: (state) => present(state, false),
-  "?": (state) => state.find(".sl-dialog").showModal(),
+  "?": (state) => state.find(".sl-keys").showModal(),
 };
 const KEYS_ALONE = { ...KEYS, " ": togglePlay, a: null, s: null, r: null };
 const TYPING = 'input,textarea,select,dialog:modal,[contenteditable="true"],[role="slider"],[role="combobox"],[role="listbox"]';
 const PRESSING = "button,a,summary,[tabindex='0']"; // what the space bar and Enter themselves press or scroll
 
+// A key by its letter; on a layout that has no Latin letters, by its place. Some programs press keys without either.
+function keyOf({ key = "", code = "" }) {
+  const foreign = key.length === 1 && key.charCodeAt(0) > 127;
+  return (foreign ? code.replace(/^Key/, "") : key).toLowerCase();
+}
+
 export function onKey(state, event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPING)) return;
-  if ((event.key === " " || event.key === "Enter") && event.target.closest(PRESSING)) return;
-  const key = event.key.toLowerCase();
+  const key = keyOf(event);
+  if (!key || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
+  if ((key === " " || key === "enter") && event.target.closest?.(PRESSING)) return;
   const action = (state.tour && TOUR_KEYS[key]) ?? (state.alone ? KEYS_ALONE : KEYS)[key];
   if (!action) return;
   event.preventDefault();
@@ -29,7 +35,7 @@ export function onKey(state, event) {
 }
 
 export function listKeys(state) {
-  const list = state.find(".sl-dialog dl");
+  const list = state.find(".sl-keys dl");
   for (const [key, words] of Object.entries(state.alone ? page.words.key_help_alone : page.words.key_help)) {
     const term = document.createElement("dt");
     const kbd = document.createElement("kbd");

@@ -77,6 +77,12 @@ function characters(text) {
   return text.length - pairs;
 }
 
+// Bundled models are tiny: who brings a text to one should know what will come of it.
+export function drawOwn(state) {
+  const model = state.root.querySelector("#model input")?.value ?? "";
+  setText(state.find(".sl-own-bundled"), page.bundled.includes(model) ? fill(page.words.own_bundled, { model }) : "");
+}
+
 export function bindOwn(state) {
   const field = ownField(state);
   const chooser = state.find(".sl-own input");
@@ -99,5 +105,6 @@ export function bindOwn(state) {
     takeFile(state, chooser.files[0]);
     chooser.value = "";
   });
+  for (const name of ["change", "focusout"]) state.root.addEventListener(name, () => drawOwn(state));
   drawCount(state);
 }

@@ -8,12 +8,8 @@ import { toPresent } from "./player.js";
 import { bindPresentation, togglePresentation } from "./presentation.js";
 import { act, startRun } from "./commands.js";
 import { toggleMore } from "./settings.js";
+import { toggleTheme } from "./theme.js";
 import { bindTour, openTour } from "./tour.js";
-
-function toggleTheme(state) {
-  document.body.classList.toggle("dark");
-  state.draw();
-}
 
 // A link carries the settings as they stand, each as JSON.
 async function copyLink(state, values) {
@@ -22,10 +18,31 @@ async function copyLink(state, values) {
   const { quietly } = state;
   state.quietly = false;
   if (quietly) return;
+  if (await copied(location.href)) sayCopied(state);
+  else showAddress(state);
+}
+
+// The clipboard is there on https alone, and inside another page only if that allows it.
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function sayCopied(state) {
   const button = state.find("[data-tool='link']");
-  await navigator.clipboard?.writeText(location.href).catch(() => {});
   setText(button, page.words.link_copied);
   setTimeout(() => setText(button, page.words.copy_link), 2000);
+}
+
+function showAddress(state) {
+  const field = state.find(".sl-address input");
+  field.value = location.href;
+  state.find(".sl-address").showModal();
+  field.select();
 }
 
 function presetChip(state, [name, preset]) {
@@ -57,7 +74,7 @@ function unzoom(state) {
 const TOOLS = {
   link: (state) => state.trigger("link"), theme: toggleTheme, present: togglePresentation, more: toggleMore, unzoom,
   "present-time": toPresent, tour: openTour,
-  keys: (state) => state.find(".sl-dialog").showModal(),
+  keys: (state) => state.find(".sl-keys").showModal(),
 };
 
 export function bindControls(state) {

@@ -25,6 +25,14 @@ export function countText(number) {
   return FORMATS[0].format(number);
 }
 
+const PLURALS = new Intl.PluralRules(page.words.locale);
+
+// A number with its noun; a language has a form for one, and for all others.
+export function counted(noun, number) {
+  const forms = page.words.nouns[noun];
+  return fill(forms[PLURALS.select(number)] ?? forms.other, { count: countText(number) });
+}
+
 export function decimalText(number, digits) {
   return FORMATS[digits].format(number);
 }

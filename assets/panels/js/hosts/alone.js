@@ -2,19 +2,12 @@
 
 import { historyOf, readRecording } from "../data/recordings.js";
 import { show } from "../controls/shown.js";
+import { followSystem } from "../controls/theme.js";
 import { mount } from "./panel.js";
 
 const root = document.querySelector("main");
 
-function followTheme() {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => document.body.classList.toggle("dark", dark.matches);
-  dark.addEventListener("change", follow);
-  follow();
-}
-
-followTheme();
-
+followSystem();
 mount(root, {
   alone: true,
   follow: (state) => show(state, historyOf(readRecording(JSON.parse(document.querySelector("#recording").text), "run"))),

@@ -14,7 +14,7 @@ import { watchLook } from "../view/look.js";
 import { buildQuestions, drawQuestions } from "../view/questions.js";
 import { drawLoading, drawSource } from "../view/source.js";
 import { EXAMPLES_STAY, buildAsk, drawAsk, drawReplies } from "../controls/ask.js";
-import { bindOwn } from "../controls/own.js";
+import { bindOwn, drawOwn } from "../controls/own.js";
 import { bindPlayer, drawPlayer } from "../controls/player.js";
 import { begun, bindPresence } from "../controls/presence.js";
 import { drawControls } from "../controls/commands.js";
@@ -62,6 +62,7 @@ function render(state) {
   drawLoading(state);
   drawPlayer(state);
   drawAsk(state);
+  if (!state.alone) drawOwn(state);
   if (!state.history) return;
   drawLanes(state);
   drawReplies(state);

@@ -1,12 +1,12 @@
 // The line above the lanes: which run is on show, or what it waits for.
 
 import { page } from "../data/page.js";
-import { bytesText, countText, dateText, fill } from "../data/words.js";
+import { bytesText, countText, counted, dateText, fill } from "../data/words.js";
 import { setText } from "./dom.js";
 
 // What is read; a name that the page has no words for is shown as it is.
 function readingText(header) {
-  const values = { seed: header?.seed ?? "", characters: countText(header?.source_characters ?? 0) };
+  const values = { seed: header?.seed ?? "", characters: counted("characters", header?.source_characters ?? 0) };
   return fill(page.words.readings[header?.source ?? "prompts"] ?? header.source, values);
 }
 
