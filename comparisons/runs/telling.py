@@ -111,6 +111,7 @@ def header(
     """What is known of a run when its lanes are open."""
     lanes = [policy.label for policy in settings.lanes]
     placed = {"dtype": str(loaded.model.dtype).removeprefix("torch."), "device": str(loaded.model.device)}
+    vocabulary = loaded.model.config.get_text_config().vocab_size
     return {
         "model": loaded.name,
         "context": loaded.context,
@@ -122,7 +123,7 @@ def header(
         "window": settings.perplexity_window,
         "stride": settings.stride,
         "lanes": lanes,
-        "settings": asdict(settings) | {"lanes": lanes, **placed},
+        "settings": asdict(settings) | {"lanes": lanes, **placed, "vocabulary": vocabulary},
         "versions": {
             "torch": torch.__version__,
             "transformers": transformers.__version__,

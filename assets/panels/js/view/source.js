@@ -17,8 +17,20 @@ function windowText({ header, lanes }) {
   return fill(page.words.window_beyond, { window: countText(window), context: countText(header.context) });
 }
 
+const UNKNOWN_FROM = 0.1; // of the perplexity of blind guessing, which is the size of the vocabulary
+const KNOWN_AFTER = 64; // tokens
+
+// A model that does not know a text is perplexed in every lane, and no lane's perplexity says anything.
+function unknownText({ header, lanes }) {
+  const vocabulary = header?.settings?.vocabulary;
+  const known = lanes.filter((lane) => lane.perplexity !== null);
+  if (!vocabulary || !known.length || lanes.some((lane) => lane.tokens < KNOWN_AFTER)) return "";
+  const best = Math.min(...known.map((lane) => lane.perplexity));
+  return best > UNKNOWN_FROM * vocabulary ? fill(page.words.unknown_text, { vocabulary: countText(vocabulary) }) : "";
+}
+
 // A recorded run is described as a whole, a live one as it is at the moment on show.
-function sourceText({ latest, history, alone }) {
+export function sourceText({ latest, history, alone }) {
   const { header, recorded, seconds } = latest.recorded ? latest : history;
   const words = page.words;
   const values = {
@@ -26,7 +38,7 @@ function sourceText({ latest, history, alone }) {
     seconds: countText(seconds), date: dateText(header?.recorded_at, "long"),
   };
   const start = recorded && !alone ? words.source_start : "";
-  return [fill(recorded ? words.source_recorded : words.source_live, values), start, windowText(history)].filter(Boolean).join(" ");
+  return [fill(recorded ? words.source_recorded : words.source_live, values), start, windowText(history), unknownText(history)].filter(Boolean).join(" ");
 }
 
 function badgeOf({ latest, history, at }) {
