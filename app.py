@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     files = page_files(runs)
     sessions = _sessions(loaded, config)
     page = build(loaded, scripts=files.scripts, first_paint=first_paint(runs), sessions=sessions)
-    serve(page, files.all, config, sessions, host=options.host, port=options.port, inbrowser=options.inbrowser)
+    serve(page, files, config, sessions, host=options.host, port=options.port, inbrowser=options.inbrowser)
     return 0
 
 

@@ -22,10 +22,11 @@ from streaming.models import LoadedModel
 __all__ = ["build"]
 
 FAILED = "() => { document.dispatchEvent(new Event('sl-failed')); }"
+MOVED = "(...values) => { document.dispatchEvent(new CustomEvent('sl-moved', { detail: values })); }"
 LINK = "(...values) => { document.dispatchEvent(new CustomEvent('sl-link', { detail: values })); }"
 
-Inputs = dict[str, gr.components.Component]
-"""The form: one component per field of `Form`, by its name, in the order of the fields."""
+Inputs = dict[str, Any]
+"""The form: one of Gradio's components per field of `Form`, by its name, in the order of the fields."""
 
 
 def build(
@@ -78,6 +79,7 @@ def _fill(
     for event in (started, chosen, chosen.success(**run, api_visibility="private")):
         event.failure(None, js=FAILED)
     panel.link(None, fields, None, js=LINK)
+    gr.on([field.change for field in fields], None, fields, None, js=MOVED)
     page.load(_restore(inputs, model), None, fields, queue=False, show_progress="hidden", api_visibility="private")
 
 

@@ -1,4 +1,4 @@
-"""The files that a page fetches: plotly.js, its scripts, the recorded runs that it offers, the shell of an export.
+"""The files that a page fetches: its style, its scripts, plotly.js, recorded runs, the shell of an export, its picture.
 
 They are served apart: what is inside the page goes to every visitor anew. Nor would Gradio be quick with the scripts:
 it looks for a component's events in all that it is given, for every visitor, which took 10 ms of the server for each.
@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from comparisons import paths
 from comparisons.page import export
+from comparisons.page.document import Head
 from comparisons.page.library import FIRST_PAINT, KeptRun
-from comparisons.page.scripts import page_script
+from comparisons.page.scripts import asset, page_script
 from comparisons.page.static import StaticFile, plotly_file
 from comparisons.page.words import Words, languages
 
@@ -25,10 +27,12 @@ class PageFiles:
 
     Attributes:
         scripts: by language, where its page finds the panel's scripts.
+        heads: by language, what the head of its page says.
         all: every file.
     """
 
     scripts: Mapping[str, str]
+    heads: Mapping[str, Head]
     all: Sequence[StaticFile]
 
 
@@ -43,9 +47,19 @@ def page_files(runs: Sequence[KeptRun]) -> PageFiles:
     scripts = {
         code: _script_file(words, plotly.url, _offers(runs, shells[code])) for code, words in languages().items()
     }
+    style = StaticFile(Path("panel.css"), "text/css", asset("panel.css").encode())
+    picture = StaticFile(paths.ASSETS / "preview.png", "image/png")
+    known = tuple(languages().values())
+    heads = {
+        words.language: Head(
+            words=words, style=style.url, script=scripts[words.language].url, picture=picture.url, others=known
+        )
+        for words in known
+    }
     return PageFiles(
         scripts={code: file.url for code, file in scripts.items()},
-        all=[plotly, *shells.values(), *scripts.values(), *(run.file for run in runs)],
+        heads=heads,
+        all=[plotly, style, picture, *shells.values(), *scripts.values(), *(run.file for run in runs)],
     )
 
 

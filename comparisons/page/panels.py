@@ -12,7 +12,7 @@ from typing import Any
 from comparisons.page.gradio_internals import gr
 from comparisons.page.scripts import asset, escaped
 
-__all__ = ["head", "live_panel", "theme"]
+__all__ = ["live_panel", "theme"]
 
 SHELL = '<div data-place="top"></div>@children<div data-place="rest"></div>'
 FONT = "Source Sans Pro"
@@ -37,11 +37,6 @@ def live_panel(script_url: str, control: Callable[[Any], Any], value: str | None
         server_functions=[control],
         elem_id="panel",
     )
-
-
-def head() -> str:
-    """What the head of the page gets: the style."""
-    return f"<style>{asset('panel.css')}</style>"
 
 
 def theme() -> gr.themes.Base:

@@ -8,13 +8,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Sequence
 
 from starlette.middleware import Middleware
 
 from comparisons.page import panels
+from comparisons.page.document import Document
+from comparisons.page.files import PageFiles
 from comparisons.page.gradio_internals import calls, gr, server_of
-from comparisons.page.static import StaticFile
 from comparisons.page.words import languages
 from comparisons.server.config import Config
 from comparisons.server.connections import close_silent
@@ -63,7 +63,7 @@ def check_address(host: str | None, port: int | None) -> None:
 
 def serve(
     page: gr.Blocks,
-    files: Sequence[StaticFile],
+    files: PageFiles,
     config: Config,
     sessions: Sessions,
     *,
@@ -77,13 +77,16 @@ def serve(
         signal.signal(number, lambda *_: over.set())
     most = config.runs + config.waiting + SPARE_CALLS  # who may run and who waits, our own queue decides
     guard = Middleware(Guard, calls=lambda: calls(page), pages=frozenset(f"/{code}" for code in languages()))
+    document = Middleware(Document, heads=files.heads)
     page.queue(api_open=False, default_concurrency_limit=most, max_size=most).launch(
         server_name=host,
         server_port=port,
         inbrowser=inbrowser,
         theme=panels.theme(),
-        head=panels.head(),
-        app_kwargs={"routes": [health_route(sessions), *(file.route() for file in files)], "middleware": [guard]},
+        app_kwargs={
+            "routes": [health_route(sessions), *(file.route() for file in files.all)],
+            "middleware": [guard, document],
+        },
         max_threads=most,
         state_session_capacity=100,  # a session holds nothing of the visitor, and is made anew in 3 ms
         prevent_thread_lock=True,

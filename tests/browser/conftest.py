@@ -84,10 +84,23 @@ def visit(browser) -> Iterator[Visit]:
 
 @pytest.fixture
 def page(visit, address) -> Page:
-    """The app's page, with its charts drawn."""
+    """The app's page, with its charts drawn by Plotly, as after a touch of them."""
     visit.page.goto(address)
-    visit.page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
+    draw_charts(visit.page)
     return visit.page
+
+
+def draw_charts(page: Page) -> None:
+    """Touch the charts, and wait until Plotly has drawn them."""
+    page.dispatch_event(".sl-charts", "pointerenter")
+    page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
+
+
+def open_settings(page: Page) -> None:
+    """Unfold them, where they are not."""
+    if page.locator("#settings").is_hidden():
+        page.click("[data-tool='more']")
+        page.locator("[data-tool='more']").blur()  # so that the page's keys are the page's again
 
 
 @pytest.fixture

@@ -148,6 +148,7 @@ def _arrive(context: BrowserContext, address: str) -> Page:
     page = context.new_page()
     page.set_default_timeout(120_000)
     page.goto(address)
+    page.dispatch_event(".sl-charts", "pointerenter")
     page.wait_for_function("watched.content && document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
     return page
 

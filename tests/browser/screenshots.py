@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.conftest import FLAGS
+from tests.browser.conftest import FLAGS, draw_charts, open_settings
 from tests.support.serving import ROOT, served
 
 COLOURS = 256
@@ -19,6 +21,9 @@ COLOURS = 256
 
 TALL = 1950
 """Pixels: charts out of sight are not drawn."""
+
+FILM = {"frames": 84, "every": 250, "size": (1366, 768), "shown": (960, 540)}
+"""Of the loop on the first screen: how many pictures, milliseconds between two, and how large they are kept."""
 
 PATIENCE = 300_000
 """Milliseconds until the dense lane has reached its budget."""
@@ -55,6 +60,7 @@ def tour(page: Page) -> None:
 
 def no_sinks(page: Page) -> None:
     """The lane without sinks beside the two."""
+    open_settings(page)
     page.get_by_role("button", name="Without sinks").click()
     reach_the_budget(page)
 
@@ -79,11 +85,39 @@ def main(folder: Path = ROOT / "docs") -> int:
             size = {"width": width, "height": height}
             page = browser.new_page(viewport=size, color_scheme=scheme, reduced_motion="reduce")
             page.goto(address)
-            page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
+            draw_charts(page)
             reach(page)
             _picture(page, folder / f"{name}.png")
             page.close()
+        _preview(browser, address, ROOT / "assets" / "preview.png")
+        _film(browser, address, folder / "first-screen.webp")
     return 0
+
+
+def _preview(browser: Browser, address: str, path: Path) -> None:
+    """What previews of links show: the first screen, large."""
+    page = browser.new_page(viewport={"width": 1200, "height": 630}, reduced_motion="reduce")
+    page.goto(address)
+    lecture(page)
+    _picture(page, path)
+    page.close()
+
+
+def _film(browser: Browser, address: str, path: Path) -> None:
+    """The loop that the first screen plays by itself."""
+    width, height = FILM["size"]
+    page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="no-preference")
+    page.goto(address)
+    page.locator("[data-play='on']").wait_for(timeout=PATIENCE)
+    frames = []
+    for _ in range(FILM["frames"]):
+        began = time.monotonic()
+        frames.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(FILM["shown"]))
+        page.wait_for_timeout(max(0, FILM["every"] - 1000 * (time.monotonic() - began)))
+    first, *others = frames
+    first.save(path, save_all=True, append_images=others, duration=FILM["every"], loop=0, quality=60, method=4)
+    print(f"{path}: {path.stat().st_size:,} bytes")
+    page.close()
 
 
 @contextmanager

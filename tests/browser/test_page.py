@@ -6,10 +6,12 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import draw_charts, open_settings
+
 START = "[data-do='main']"
 STOP = "[data-do='stop']"
 
-TOPS = """[...document.querySelectorAll('.sl-lane, .sl-card, .sl-source, .sl-transport')]
+TOPS = """[...document.querySelectorAll('.sl-lane, .sl-judged, .sl-charts > *, .sl-source, .sl-transport')]
     .map(part => Math.round(part.getBoundingClientRect().top))"""
 
 RUNS = "[...document.querySelectorAll('.sl-plot')].map(plot => plot.layout.uirevision)"
@@ -50,6 +52,7 @@ def wait_for_tokens(page: Page, count: int) -> None:
 
 
 def choose_pace(page: Page, words: str) -> None:
+    open_settings(page)
     page.get_by_label("Pace").click()
     page.get_by_role("option", name=words).click()
 
@@ -72,7 +75,7 @@ def test_both_curves_of_every_chart_grow_once_started_until_stopped(page):
     page.wait_for_function(grown, arg=ends)
     page.click(STOP)
     expect(page.locator(".sl-badge")).to_have_text("Finished")
-    expect(page.locator(".sl-status")).to_have_text(["Stopped", "Stopped"])
+    expect(page.locator(".sl-status")).to_have_text(["Stopped by you", "Stopped by you"])
     ended = tokens(page)
     page.wait_for_timeout(800)
     assert tokens(page) == ended
@@ -108,9 +111,9 @@ def test_restart_begins_a_new_run_from_its_first_token(page):
 def test_the_dense_lane_ends_at_its_budget_with_a_perplexity_far_above(page):
     choose_pace(page, "As fast as it can")
     start(page)
-    expect(page.locator(".sl-lane[data-kind='dense'] .sl-status")).to_have_text("Stopped")
+    expect(page.locator(".sl-lane[data-kind='dense'] .sl-status")).to_have_text("Out of memory")
     verdict = page.locator(".sl-lane[data-kind='dense'] .sl-verdict").inner_text()
-    assert re.search(r"training length at token [\d,]+; perplexity .+ → .+\. Memory budget reached", verdict)
+    assert re.search(r"Broke down after token 256, .+\. Out of memory at token [\d,]+\.", verdict)
     dense, sinks = (curve["y"][-1] for curve in curves(page, "perplexity"))
     assert dense > 20 * sinks
     dense, sinks = (curve["y"][-1] for curve in curves(page, "memory"))
@@ -141,19 +144,21 @@ def test_a_zoom_survives_twenty_updates_and_more(page):
 
 
 def test_keys_work_on_the_page_and_are_left_alone_in_a_field(page):
+    open_settings(page)
     page.locator("body").press("Space")
     expect(page.locator(".sl-badge")).to_have_text("Live")
-    page.get_by_label("Seed").press("s")
+    page.get_by_label("Story no.").press("s")
     page.wait_for_timeout(300)
     expect(page.locator(".sl-badge")).to_have_text("Live")
-    page.get_by_label("Seed").blur()
+    page.get_by_label("Story no.").blur()
     page.locator("body").press("s")
     expect(page.locator(".sl-badge")).to_have_text("Finished")
 
 
 def test_a_bad_seed_gets_our_words_and_the_page_can_start_again(page):
-    page.evaluate("document.querySelector('#settings input[aria-label=\"Seed\"]').removeAttribute('max')")
-    page.get_by_label("Seed").fill("123456")
+    open_settings(page)
+    page.evaluate("document.querySelector('#settings input[aria-label=\"Story no.\"]').removeAttribute('max')")
+    page.get_by_label("Story no.").fill("123456")
     page.click(START)
     expect(page.get_by_text("seed must be from 0 to 9,999")).to_be_visible(timeout=20_000)
     expect(page.locator(START)).to_have_text("Start")
@@ -174,9 +179,10 @@ def test_a_lane_can_be_hidden_from_every_chart(page):
 
 
 def test_a_token_is_looked_up_in_the_cache_by_pointing_and_by_keys(page):
-    lane = page.locator(".sl-lane[data-kind=sinks]")
+    lane = page.locator(".sl-detail[data-kind=sinks]")
     probe, told = lane.locator(".sl-probe"), lane.locator(".sl-cache-text")
     held = told.inner_text()
+    probe.scroll_into_view_if_needed()
     box = probe.bounding_box()
     page.mouse.move(box["x"] + 1, box["y"] + 10)
     expect(told).to_have_text(re.compile("token [0-3]: a sink, cache position [0-3]"))
@@ -197,22 +203,22 @@ def test_a_token_is_looked_up_in_the_cache_by_pointing_and_by_keys(page):
 
 
 def test_a_preset_sets_the_form_and_starts_and_says_what_to_watch(page):
+    open_settings(page)
     page.get_by_role("button", name="Without sinks").click()
     expect(page.locator(".sl-badge")).to_have_text("Live")
     expect(page.locator(".sl-lane h2")).to_have_text(["Dense cache", "StreamingLLM", "Window"])
     expect(page.locator(".sl-watch")).not_to_be_empty()
-    page.get_by_role("button", name="More settings").click()
     expect(page.get_by_label("Window", exact=True)).to_be_checked()
     page.click(STOP)
 
 
 def test_a_link_brings_the_settings_back_in_both_languages(page, address):
     page.goto(f'{address}?seed=42&sinks=2&lanes=["window"]&recent=banana')
-    expect(page.get_by_label("Seed")).to_have_value("42")
+    expect(page.get_by_label("Story no.")).to_have_value("42")
     page.get_by_role("button", name="Copy link").click()
     page.wait_for_url(re.compile("budget_mb=32"))
     page.get_by_role("link", name="Italiano").click()
-    expect(page.get_by_label("Seme")).to_have_value("42")
+    expect(page.get_by_label("Testo n.")).to_have_value("42")
     expect(page.get_by_label("number input for Sink")).to_have_value("2")
     expect(page.locator("html")).to_have_attribute("lang", "it")
 
@@ -223,7 +229,7 @@ def test_the_italian_page_runs_too(page, address):
     page.click(START)
     expect(page.locator(".sl-badge")).to_have_text("In diretta")
     page.click(STOP)
-    expect(page.locator(".sl-status")).to_have_text(["Fermata", "Fermata"])
+    expect(page.locator(".sl-status")).to_have_text(["Fermata da te", "Fermata da te"])
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
@@ -251,7 +257,7 @@ def test_a_chart_by_itself_has_its_title_and_a_ground_to_stand_on(page):
 def test_a_phone_shows_it_all_without_scrolling_sideways(visit, address):
     visit.page.set_viewport_size({"width": 375, "height": 800})
     visit.page.goto(address)
-    visit.page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
+    draw_charts(visit.page)
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 375
 
 

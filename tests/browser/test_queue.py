@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import PATIENCE, draw_charts
 from tests.support.clients import Site
 from tests.support.serving import served
 
@@ -35,7 +35,7 @@ def guest(browser, narrow) -> Iterator[Page]:
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(narrow[0])
-    page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
+    draw_charts(page)
     yield page
     context.close()
 

@@ -23,7 +23,7 @@ from comparisons.recordings import files, player
 from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import Recorder
 from comparisons.runs.frames import Frame
-from tests.browser.conftest import PATIENCE, Visit, exposed
+from tests.browser.conftest import PATIENCE, Visit, exposed, open_settings
 from tests.browser.test_page import START, TOPS
 from tests.support.recorded import live_frames, recorded, whole_curve
 
@@ -279,6 +279,7 @@ def test_a_live_run_goes_on_while_the_visitor_looks_back_and_can_be_taken_along(
     file = saved(page, "html", tmp_path)
     assert address.rstrip("/").partition("//")[2] not in file.read_text("utf-8")
     ended = tokens(page)
+    open_settings(page)
     page.locator(".sl-runs").select_option(FIRST_PAINT)
     expect(page.locator(".sl-badge")).to_have_text("Recorded run")
     page.locator(".sl-runs").select_option("Your run")
@@ -367,8 +368,8 @@ def test_an_exported_page_plays_and_scrubs_from_disk_and_asks_for_nothing(browse
         assert MARKUP in page.locator(".sl-text").first.text_content()
         assert MARKUP in page.locator(".sl-source-text").text_content()
         expect(page.locator(".sl-badge")).to_have_text("Esecuzione registrata")
-        expect(page.get_by_role("link")).to_have_count(0)
-        for name in ("Avvia", "Ferma", "Ricomincia", "HTML", "Copia link"):
+        expect(page.get_by_role("link", name="English")).to_have_count(0)
+        for name in ("Avvia", "Ferma", "Ricomincia", "HTML", "Copia il link", "Impostazioni"):
             expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
         page.clock.run_for(2000)
         assert page.locator(".sl-plot.js-plotly-plot").count() == 3

@@ -33,48 +33,124 @@ def frame(**changes) -> dict:
 
 def sentence(scripts, **changes) -> str:
     return scripts.evaluate(
-        "lane => { const made = newLane(); mergeLane(made, lane); return verdict(made); }", lane(**changes)
+        "lane => { const made = newLane(); mergeLane(made, lane); return verdict(made, {lanes: [made]}).text; }",
+        lane(**changes),
     )
 
 
+EVICTS = [{"at": 129, "kind": "first-eviction", "seconds": 1.0}]
 LEFT = [{"at": 256, "kind": "training-length", "seconds": 1.0}]
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"tokens": 0}, "Has not read anything yet"),
-        ({}, "256 tokens, perplexity 4.0, 0.26 MB"),
+        ({"tokens": 0}, "Has not read anything yet."),
+        ({}, "Fine so far."),
         (
             {"tokens": 3050, "perplexity": 1830.4, "events": LEFT},
-            "Left its training length at token 256; perplexity 4.0 → 1,830",
+            "Broke down after token 256, the length of the texts it was trained on.",
         ),
         (
             {"tokens": 3050, "perplexity": 4.4, "events": LEFT},
-            "Past its training length since token 256; perplexity 4.4, was 4.0",
+            "Past the longest text it was trained on, and still fine.",
         ),
         (
             {"tokens": 3050, "perplexity": 1830.4, "events": LEFT, "status": "stopped", "reason": "kv-budget"},
-            "Left its training length at token 256; perplexity 4.0 → 1,830. "
-            "Memory budget reached: stopped at token 3,050",
+            "Broke down after token 256, the length of the texts it was trained on. Out of memory at token 3,050.",
         ),
         (
             {"tokens": 3050, "perplexity": 4.4, "status": "stopped", "reason": "kv-budget"},
-            "Memory budget reached: stopped at token 3,050, perplexity 4.4, 0.26 MB",
+            "Fine so far. Out of memory at token 3,050.",
         ),
         (
-            {"kind": "sinks", "tokens": 48_201, "perplexity": 4.04, "kv_bytes": 3_100_000},
-            "48,201 tokens, perplexity 4.0, 3.1 MB",
+            {"kind": "sinks", "tokens": 48_201, "perplexity": 4.04, "events": EVICTS},
+            "Still fine after 48,201 tokens, at constant memory.",
         ),
         (
-            {"kind": "window", "perplexity": 90, "events": [{"at": 129, "kind": "first-eviction", "seconds": 1.0}]},
-            "Evicting since token 129; perplexity 4.0 → 90.0",
+            {"kind": "sinks", "tokens": 9000, "perplexity": 4.1, "events": EVICTS, "reason": "seconds"},
+            "Still fine after 9,000 tokens, at constant memory.",
         ),
+        (
+            {"kind": "window", "perplexity": 90, "events": EVICTS},
+            "Broke down when its first tokens left the cache, at token 129.",
+        ),
+        ({"kind": "sinks", "perplexity": 90, "events": EVICTS}, "Broke down once it had to forget, from token 129 on."),
         ({"status": "failed", "reason": "error", "message": "There was no memory left."}, "There was no memory left."),
     ],
 )
 def test_the_verdict_follows_from_what_was_measured(scripts, changes, said):
     assert sentence(scripts, **changes) == said
+
+
+def verdicts(scripts, lanes: list[dict]) -> list[str]:
+    return scripts.evaluate(
+        """told => { const made = lane => { const one = newLane(); mergeLane(one, lane); return one; };
+            const lanes = told.map(made);
+            return lanes.map(lane => verdict(lane, {lanes}).text); }""",
+        lanes,
+    )
+
+
+def test_a_passage_that_is_hard_for_every_lane_is_no_break_down(scripts):
+    def said(dense: float, sinks: float) -> list[str]:
+        """The verdicts on two lanes at the same token, of which only one has left anything."""
+        lanes = [
+            lane(tokens=600, perplexity=dense,
+                 curve={"from": 0, "points": [[256, 4.0, 0, 1, 0], [600, dense, 0, 1, 0]]}),
+            lane(kind="sinks", tokens=600, perplexity=sinks, events=EVICTS,
+                 curve={"from": 0, "points": [[129, 4.0, 0, 1, 0], [600, sinks, 0, 1, 0]]}),
+        ]  # fmt: skip
+        return verdicts(scripts, lanes)
+
+    assert said(20.0, 22.0) == ["Fine so far.", "Still fine after 600 tokens, at constant memory."]
+    assert said(10.0, 22.0)[1] == "Reads on, less surely than Dense cache: perplexity 22.0 against 10.0."
+    assert "Broke down" in said(4.0, 22.0)[1]
+
+
+def test_where_both_lanes_broke_neither_is_said_to_be_fine(scripts):
+    points = [[256, 1.8, 0, 1, 0], [900, 1800.0, 0, 1, 0]]
+    lanes = [
+        lane(tokens=900, perplexity=1800.0, events=LEFT, curve={"from": 0, "points": points}),
+        lane(
+            kind="sinks",
+            tokens=900,
+            perplexity=1900.0,
+            events=EVICTS,
+            curve={"from": 0, "points": [[129, 1.8, 0, 1, 0], points[1]]},
+        ),
+    ]
+    assert all(said.startswith("Broke down") for said in verdicts(scripts, lanes))
+
+
+def test_a_dense_lane_that_does_not_break_is_told_by_what_it_costs(scripts):
+    points = [[256, 4.0, 10**6, 1, 0], [9000, 8.0, 9 * 10**6, 1, 0]]
+    bounded = [[129, 4.0, 10**6, 1, 0], [9000, 7.9, 10**6, 1, 0]]
+    lanes = [
+        lane(tokens=9000, perplexity=8.0, events=LEFT, curve={"from": 0, "points": points}),
+        lane(kind="sinks", tokens=9000, perplexity=7.9, events=EVICTS, curve={"from": 0, "points": bounded}),
+    ]
+    assert verdicts(scripts, lanes) == [
+        "Past the longest text it was trained on and still fine, with 9 times the memory of StreamingLLM.",
+        "Still fine after 9,000 tokens, at constant memory.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "recorded", "said"),
+    [
+        ({"reason": "seconds", "status": "stopped"}, True, "End of recording"),
+        ({"reason": "seconds", "status": "stopped"}, False, "Done"),
+        ({"reason": "tokens", "status": "stopped"}, False, "Done"),
+        ({"reason": "end-of-text", "status": "stopped"}, False, "Done"),
+        ({"reason": "kv-budget", "status": "stopped"}, True, "Out of memory"),
+        ({"reason": "user", "status": "stopped"}, False, "Stopped by you"),
+        ({"reason": "turn", "status": "stopped"}, False, "Stopped"),
+        ({}, False, "Reading"),
+    ],
+)
+def test_only_a_lane_that_was_stopped_says_so(scripts, changes, recorded, said):
+    assert scripts.evaluate("([lane, recorded]) => statusText(lane, {recorded})", [lane(**changes), recorded]) == said
 
 
 def test_a_thinned_curve_keeps_its_peaks_and_its_ends(scripts):
@@ -202,5 +278,5 @@ def test_a_screen_reader_hears_the_run_at_most_every_ten_seconds_and_each_ending
     heard = scripts.evaluate("heard")
     assert 3 <= len(heard) <= 4
     scripts.evaluate("changes => tell(changes)", {"status": "stopped", "reason": "user"})
-    ending = "Dense cache: Stopped by you after 599 tokens, perplexity 4.0, 0.26 MB."
+    ending = "Dense cache: Fine so far. Stopped by you after 599 tokens. Tokens read: 599; perplexity: 4.0."
     assert scripts.evaluate("heard")[len(heard) :] == [ending]

@@ -5,7 +5,7 @@ import { page } from "../data/page.js";
 import { isLive, phase } from "../data/phase.js";
 import { countText, fill, laneName } from "../data/words.js";
 import { announceSaid } from "../view/announce.js";
-import { drawMark } from "../view/answers.js";
+import { drawMark } from "../view/judged.js";
 import { setText } from "../view/dom.js";
 import { isPresenting } from "./presentation.js";
 
@@ -134,7 +134,7 @@ export function drawReplies(state) {
   const asked = state.at === null ? askedOnShow(state) : null;
   state.history.lanes.forEach((lane, i) => {
     const { said } = state.latest.lanes[i];
-    drawSaid(state.lanes[i].card, { ...lane, said: said && said.at <= lane.tokens ? said : null }, asked);
+    drawSaid(state.lanes[i].detail.card, { ...lane, said: said && said.at <= lane.tokens ? said : null }, asked);
   });
   announceSaid(state, asked);
 }

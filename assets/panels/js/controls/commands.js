@@ -32,7 +32,7 @@ export function startRun(state, preset = null) {
 }
 
 export async function control(state, action) {
-  await state.server.control({ run: (state.loading ?? state.told).run, action });
+  await state.server.control({ run: (state.loading ?? state.told).run, action }).catch(() => false); // not while it is lost
 }
 
 export function act(state, what) {

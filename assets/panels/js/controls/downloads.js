@@ -3,7 +3,7 @@
 
 import { page } from "../data/page.js";
 import { recordingText } from "../data/recordings.js";
-import { drawChart } from "../view/charts.js";
+import { drawChart, wantPlotly } from "../view/charts.js";
 import { complete, notify } from "./shown.js";
 
 const CSV_COLUMNS = ["lane", "tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds"];
@@ -39,6 +39,7 @@ function picture(state, figure, plot) {
 }
 
 async function saveCharts(state, format) {
+  await wantPlotly(state);
   for (const figure of state.root.querySelectorAll("[data-chart]")) {
     const filename = fileName(state.history, figure.dataset.chart);
     const plot = figure.querySelector(".sl-plot");
@@ -70,7 +71,7 @@ const SAVED = {
 
 export async function save(state, format) {
   if (!state.latest) return;
-  if (!SAVED[format]) return window.Plotly && saveCharts(state, format);
+  if (!SAVED[format]) return saveCharts(state, format);
   const [type, write] = SAVED[format];
   if (format !== "csv" && !(await complete(state))) return;
   try {

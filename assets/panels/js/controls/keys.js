@@ -1,18 +1,23 @@
 // The page's keys, and their list.
 
 import { page } from "../data/page.js";
-import { turnPage } from "../view/answers.js";
+import { turnPage } from "../view/judged.js";
 import { focusQuestion } from "./ask.js";
 import { togglePlay } from "./player.js";
-import { present, togglePresentation } from "./presentation.js";
+import { isPresenting, present, togglePresentation } from "./presentation.js";
 import { act } from "./commands.js";
 import { TOUR_KEYS } from "./tour.js";
 
 const KEYS = {
   " ": (state) => act(state, "main"), s: (state) => act(state, "stop"), r: (state) => act(state, "restart"),
-  a: focusQuestion, p: togglePlay, arrowleft: (state) => turnPages(state, -1), arrowright: (state) => turnPages(state, 1),
+  a: focusQuestion, p: togglePlay, arrowleft: (state) => turnPage(state, -1), arrowright: (state) => turnPage(state, 1),
   f: togglePresentation, escape: (state) => present(state, false),
   "?": (state) => state.find(".sl-keys").showModal(),
+};
+// What a clicker sends, in a lecture alone: there, nothing is to be scrolled.
+const CLICKS = {
+  pagedown: (state) => act(state, "main"), pageup: (state) => turnPage(state, -1),
+  b: () => document.body.classList.toggle("sl-black"), ".": () => document.body.classList.toggle("sl-black"),
 };
 const KEYS_ALONE = { ...KEYS, " ": togglePlay, a: null, s: null, r: null };
 const TYPING = 'input,textarea,select,dialog:modal,[contenteditable="true"],[role="slider"],[role="combobox"],[role="listbox"]';
@@ -28,7 +33,7 @@ export function onKey(state, event) {
   const key = keyOf(event);
   if (!key || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
   if ((key === " " || key === "enter") && event.target.closest?.(PRESSING)) return;
-  const action = (state.tour && TOUR_KEYS[key]) ?? (state.alone ? KEYS_ALONE : KEYS)[key];
+  const action = (isPresenting() && CLICKS[key]) || ((state.tour && TOUR_KEYS[key]) ?? (state.alone ? KEYS_ALONE : KEYS)[key]);
   if (!action) return;
   event.preventDefault();
   action(state);
@@ -47,6 +52,3 @@ export function listKeys(state) {
   }
 }
 
-function turnPages(state, step) {
-  for (const { answers } of state.lanes) turnPage(answers, step);
-}

@@ -88,11 +88,9 @@ export function bindOwn(state) {
   const chooser = state.find(".sl-own input");
   field.placeholder = page.words.own_placeholder;
   field.addEventListener("input", () => {
+    refuse(state, "");
     clearTimeout(state.counting);
-    state.counting = setTimeout(() => {
-      refuse(state, "");
-      drawCount(state);
-    }, COUNT_AFTER);
+    state.counting = setTimeout(() => drawCount(state), COUNT_AFTER);
   });
   field.addEventListener("dragover", (event) => event.preventDefault());
   field.addEventListener("drop", (event) => {

@@ -14,6 +14,7 @@ const SPEEDS = [1, 2, 5, 20, 100, 300];
 const SEEN_WITHIN = 60; // seconds that a recording takes which is played at the touch of a button, if a speed allows it
 
 async function seek(state, seconds) {
+  if (state.playing?.story) state.playing = null; // the visitor has taken it in hand
   state.at = seconds >= state.latest.seconds ? null : seconds;
   if (!(await complete(state))) state.at = null;
   state.draw();

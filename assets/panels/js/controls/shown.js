@@ -5,7 +5,7 @@ import { OWN, isComplete } from "../data/phase.js";
 import { historyOf, readRecording } from "../data/recordings.js";
 
 export function show(state, history) {
-  Object.assign(state, { latest: history, at: null, playing: null, zoom: null });
+  Object.assign(state, { latest: history, at: null, playing: null, zoom: null, turn: null });
   state.draw();
 }
 

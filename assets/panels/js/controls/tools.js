@@ -2,7 +2,9 @@
 
 import { page } from "../data/page.js";
 import { setText } from "../view/dom.js";
+import { giveUp } from "./connection.js";
 import { save } from "./downloads.js";
+import { keepForm } from "./live.js";
 import { listKeys, onKey } from "./keys.js";
 import { toPresent } from "./player.js";
 import { bindPresentation, togglePresentation } from "./presentation.js";
@@ -15,6 +17,7 @@ import { bindTour, openTour } from "./tour.js";
 async function copyLink(state, values) {
   const query = new URLSearchParams(values.map((value, i) => [page.fields[i], JSON.stringify(value)]));
   history.replaceState(null, "", `?${query}`);
+  keepForm(state, values);
   const { quietly } = state;
   state.quietly = false;
   if (quietly) return;
@@ -66,6 +69,14 @@ function languageLink({ language, name, path }) {
   return link;
 }
 
+const SOURCES = { paper: "https://arxiv.org/abs/2309.17453", code: "https://github.com/mit-han-lab/streaming-llm" };
+
+function sourceLink([word, address]) {
+  const link = document.createElement("a");
+  Object.assign(link, { href: address, textContent: page.words[word], target: "_blank", rel: "noopener" });
+  return link;
+}
+
 function unzoom(state) {
   state.zoom = null;
   state.draw();
@@ -87,12 +98,14 @@ export function bindControls(state) {
   document.addEventListener("keydown", (event) => onKey(state, event));
   document.addEventListener("sl-link", (event) => copyLink(state, event.detail));
   document.addEventListener("sl-failed", () => {
+    if (state.takingUp) giveUp(state);
     state.starting = false;
     state.loading = null;
     state.draw();
   });
   state.find(".sl-presets .sl-chips").append(...Object.entries(page.words.presets).map((preset) => presetChip(state, preset)));
   state.find(".sl-languages").append(...page.languages.map(languageLink));
+  state.find(".sl-sources").append(...Object.entries(SOURCES).map(sourceLink));
   bindPresentation(state);
   bindTour(state);
   listKeys(state);

@@ -11,7 +11,7 @@ import { act } from "./commands.js";
 const TOUR_GAP = 14; // px between what a step points at and its card
 const TOUR_POINTS = {
   lanes: ".sl-lane", tint: ".sl-text", cache: ".sl-cache", perplexity: "[data-chart='perplexity']",
-  memory: "[data-chart='memory']", presets: ".sl-presets", questions: ".sl-questions",
+  memory: "[data-chart='memory']", presets: ".sl-presets, [data-tool='more']", questions: ".sl-questions",
 };
 
 // What a step points at: what is on show of it, in the row of the first.
@@ -31,6 +31,7 @@ function tourCard(state) {
 export function openTour(state) {
   const card = tourCard(state);
   if (card.open) return;
+  if (state.playing?.story) state.playing = null;
   state.tour = { step: tourSteps(state)[0], opener: document.activeElement };
   drawTour(state);
   card.show();

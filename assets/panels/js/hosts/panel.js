@@ -5,27 +5,36 @@ import { page } from "../data/page.js";
 import { OWN, isComplete } from "../data/phase.js";
 import { historyAt } from "../data/recordings.js";
 import { ANNOUNCE_EVERY, announce } from "../view/announce.js";
-import { drawCaptions, drawCharts, fetchPlotly } from "../view/charts.js";
+import { bindCharts, drawCaptions, drawCharts, wantPlotly } from "../view/charts.js";
 import { drawChips } from "../view/chips.js";
 import { buildCosts, drawCosts } from "../view/costs.js";
 import { part } from "../view/dom.js";
+import { bindJudged, drawJudged } from "../view/judged.js";
 import { drawLanes } from "../view/lanes.js";
 import { watchLook } from "../view/look.js";
+import { drawPulse } from "../view/pulse.js";
 import { buildQuestions, drawQuestions } from "../view/questions.js";
 import { drawLoading, drawSource } from "../view/source.js";
+import { followAddress } from "../controls/address.js";
 import { EXAMPLES_STAY, buildAsk, drawAsk, drawReplies } from "../controls/ask.js";
+import { bindConnection, heard } from "../controls/connection.js";
+import { bindLive, drawSinks } from "../controls/live.js";
 import { bindOwn, drawOwn } from "../controls/own.js";
 import { bindPlayer, drawPlayer } from "../controls/player.js";
 import { begun, bindPresence } from "../controls/presence.js";
 import { drawControls } from "../controls/commands.js";
 import { show } from "../controls/shown.js";
 import { bindControls } from "../controls/tools.js";
+import { beginStory } from "../controls/story.js";
 import { drawTour } from "../controls/tour.js";
 import { acceptLoading, acceptQueued } from "../controls/waiting.js";
+
+const STORY_AFTER = 800; // ms: first the page stands still, so that it can be read
 
 export function accept(state, text) {
   if (!text) return;
   const frame = JSON.parse(text);
+  if (!frame.recorded) heard(state, frame); // a sign of life
   if (frame.state === "loading") {
     acceptLoading(state, frame);
     return;
@@ -44,7 +53,10 @@ export function accept(state, text) {
     show(state, state.told);
   }
   mergeFrame(state.told, frame);
-  if (!known && !frame.recorded) begun(state);
+  if (!known && !frame.recorded) {
+    wantPlotly(state);
+    begun(state);
+  }
   state.draw();
 }
 
@@ -65,6 +77,9 @@ function render(state) {
   if (!state.alone) drawOwn(state);
   if (!state.history) return;
   drawLanes(state);
+  if (!state.alone) drawSinks(state);
+  drawJudged(state);
+  drawPulse(state);
   drawReplies(state);
   drawChips(state);
   drawCaptions(state);
@@ -82,7 +97,7 @@ function newState(root, { trigger, server, alone = false }) {
     runs: new Map(), notice: "", past: new Set(), starting: false, loading: null, preset: null,
     lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
     asked: null, examples: [], examplesOf: null, examplesAt: -EXAMPLES_STAY, endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
-    away: null, quietly: false, fitting: false, counting: 0,
+    away: null, quietly: false, fitting: false, counting: 0, turn: null, plotly: null, token: null, form: null, heardAt: 0, broken: false, lost: false, resuming: false, takingUp: false,
     find: (selector) => root.querySelector(selector),
   };
   state.draw = () => {
@@ -108,13 +123,18 @@ export function mount(root, host) {
   const state = newState(root, host);
   bindControls(state);
   bindPlayer(state);
+  bindJudged(state);
+  bindCharts(state);
   if (!host.alone) bindOwn(state);
   if (!host.alone) bindPresence(state);
+  if (!host.alone) bindConnection(state);
+  if (!host.alone) bindLive(state);
   buildCosts(state);
   buildQuestions(state);
   buildAsk(state);
   watchLook(state);
   host.follow(state);
   render(state);
-  requestAnimationFrame(() => requestAnimationFrame(() => fetchPlotly(() => state.draw())));
+  if (!host.alone) followAddress(state);
+  if (!host.alone) setTimeout(() => beginStory(state), STORY_AFTER);
 }

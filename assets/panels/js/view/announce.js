@@ -2,10 +2,16 @@
 
 import { saidText } from "../data/answers.js";
 import { verdict } from "../data/verdict.js";
-import { laneName } from "../data/words.js";
+import { page } from "../data/page.js";
+import { countText, fill, laneName, perplexityText } from "../data/words.js";
 import { setText } from "./dom.js";
 
 export const ANNOUNCE_EVERY = 10_000; // ms between two announcements to a screen reader
+
+function laneText(lane, history) {
+  const known = { lane: laneName(lane), verdict: verdict(lane, history).text, tokens: countText(lane.tokens), now: perplexityText(lane.perplexity) };
+  return fill(page.words.lane_told, known);
+}
 
 // A screen reader hears the verdicts when a lane's ending changes, otherwise every ten seconds at most.
 export function announce(state) {
@@ -15,7 +21,7 @@ export function announce(state) {
   const now = performance.now();
   if (endings === state.endings && now - state.announced < ANNOUNCE_EVERY) return;
   Object.assign(state, { endings, announced: now });
-  const text = state.history.lanes.map((lane) => `${laneName(lane)}: ${verdict(lane)}.`).join(" ");
+  const text = state.history.lanes.map((lane) => laneText(lane, state.history)).join(" ");
   setText(state.find("[role='status']"), text);
 }
 

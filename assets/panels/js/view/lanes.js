@@ -1,13 +1,10 @@
-// One card per lane.
+// One card per lane: its verdict in plain words, its numbers, the text that it reads.
 
-import { mostTokens } from "../data/history.js";
 import { page } from "../data/page.js";
-import { verdict } from "../data/verdict.js";
+import { statusText, verdict } from "../data/verdict.js";
 import { bytesText, countText, laneName, lanePolicy, perplexityText, speedText } from "../data/words.js";
-import { answerPane, drawAnswers } from "./answers.js";
+import { buildDetail, drawDetail } from "./details.js";
 import { part, setText } from "./dom.js";
-import { drawShare } from "./share.js";
-import { drawStrip, stripPane } from "./strip.js";
 import { drawText, followText, textPane } from "./text.js";
 
 function buildLane(lane) {
@@ -15,19 +12,8 @@ function buildLane(lane) {
   card.dataset.kind = lane.kind;
   setText(card.querySelector("h2"), laneName(lane));
   setText(card.querySelector(".sl-policy"), lanePolicy(lane));
-  for (const [selector, word] of [[".sl-text", "text"], [".sl-answers .sl-answer", "answers"], [".sl-said .sl-answer", "said"]]) {
-    card.querySelector(selector).setAttribute("aria-label", `${laneName(lane)}: ${page.words[word]}`);
-  }
-  return {
-    card,
-    text: textPane(card.querySelector(".sl-text")),
-    answers: answerPane(card.querySelector(".sl-answers")),
-    strip: stripPane(card.querySelector(".sl-cache"), `${laneName(lane)}: ${page.words.strip_probe}`),
-  };
-}
-
-function statusText(lane) {
-  return page.words.statuses[lane.status] ?? lane.status;
+  card.querySelector(".sl-text").setAttribute("aria-label", `${laneName(lane)}: ${page.words.text}`);
+  return { card, text: textPane(card.querySelector(".sl-text")), detail: buildDetail(lane) };
 }
 
 function drawStats(card, lane, header) {
@@ -42,15 +28,14 @@ function drawStats(card, lane, header) {
 
 function drawLane(view, lane, history) {
   const { card } = view;
+  const { text, broke } = verdict(lane, history);
   card.dataset.status = lane.status;
-  setText(card.querySelector(".sl-status"), statusText(lane));
-  setText(card.querySelector(".sl-verdict"), verdict(lane));
+  card.dataset.broke = broke ? "yes" : "no";
+  setText(card.querySelector(".sl-status"), statusText(lane, history));
+  setText(card.querySelector(".sl-verdict"), text);
   drawStats(card, lane, history.header);
-  drawStrip(view.strip, lane, Math.max(mostTokens(history), history.header?.context ?? 1));
-  drawShare(card, lane, history.recorded);
   drawText(view.text, lane);
-  view.answers.asks = !history.header || history.header.source.includes("prompts");
-  drawAnswers(view.answers, lane);
+  drawDetail(view.detail, lane, history);
 }
 
 export function drawLanes(state) {
@@ -58,9 +43,11 @@ export function drawLanes(state) {
   if (state.lanesOf !== history.run || state.lanes.length !== history.lanes.length) {
     state.lanes = history.lanes.map(buildLane);
     state.lanesOf = history.run;
-    const section = state.find(".sl-lanes");
-    section.dataset.count = state.lanes.length;
-    section.replaceChildren(...state.lanes.map((view) => view.card));
+    for (const [selector, cards] of [[".sl-lanes", state.lanes], [".sl-details", state.lanes.map((view) => view.detail)]]) {
+      const section = state.find(selector);
+      section.dataset.count = cards.length;
+      section.replaceChildren(...cards.map((view) => view.card));
+    }
   }
   history.lanes.forEach((lane, i) => drawLane(state.lanes[i], lane, history));
   for (const { text } of state.lanes) followText(text);

@@ -22,6 +22,7 @@ export function watchLook(state) {
     state.draw();
   };
   readLook(state);
+  window.addEventListener("resize", changed); // type follows the window in a lecture
   new MutationObserver(changed).observe(document.body, { attributeFilter: ["class"] });
   const boxes = new ResizeObserver((entries) => {
     for (const { target, contentRect } of entries) Object.assign(target, { wide: contentRect.width, high: contentRect.height });

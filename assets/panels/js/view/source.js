@@ -2,6 +2,7 @@
 
 import { page } from "../data/page.js";
 import { bytesText, countText, counted, dateText, fill } from "../data/words.js";
+import { endCaption } from "../data/story.js";
 import { setText } from "./dom.js";
 
 // What is read; a name that the page has no words for is shown as it is.
@@ -13,11 +14,11 @@ function readingText(header) {
 // A cache may be larger than what the model was trained on; then StreamingLLM, too, leaves what it knows.
 function windowText({ header, lanes }) {
   const window = Math.max(...lanes.map((lane) => lane.sinks + lane.recent));
-  if (!header || window < header.context) return "";
+  if (!header || window <= header.context) return "";
   return fill(page.words.window_beyond, { window: countText(window), context: countText(header.context) });
 }
 
-const UNKNOWN_FROM = 0.1; // of the perplexity of blind guessing, which is the size of the vocabulary
+const BLIND = 0.7; // of the nats of blind guessing among all tokens; the same as comparisons/runs/verdicts.py has
 const KNOWN_AFTER = 64; // tokens
 
 // A model that does not know a text is perplexed in every lane, and no lane's perplexity says anything.
@@ -26,7 +27,7 @@ function unknownText({ header, lanes }) {
   const known = lanes.filter((lane) => lane.perplexity !== null);
   if (!vocabulary || !known.length || lanes.some((lane) => lane.tokens < KNOWN_AFTER)) return "";
   const best = Math.min(...known.map((lane) => lane.perplexity));
-  return best > UNKNOWN_FROM * vocabulary ? fill(page.words.unknown_text, { vocabulary: countText(vocabulary) }) : "";
+  return Math.log(best) > BLIND * Math.log(vocabulary) ? fill(page.words.unknown_text, { vocabulary: countText(vocabulary) }) : "";
 }
 
 // A recorded run is described as a whole, a live one as it is at the moment on show.
@@ -41,10 +42,16 @@ export function sourceText({ latest, history, alone }) {
   return [fill(recorded ? words.source_recorded : words.source_live, values), start, windowText(history), unknownText(history)].filter(Boolean).join(" ");
 }
 
-function badgeOf({ latest, history, at }) {
+function badgeOf({ latest, history, at, lost }) {
   const { words } = page;
   if (latest.recorded) return ["recorded", words.recorded];
+  if (lost) return ["lost", words.lost];
   return at === null ? [history.state, words.states[history.state]] : ["past", words.looking_back];
+}
+
+// At its end, where the page begins, a recorded run is summed up.
+function restText({ latest, at }) {
+  return latest.recorded && at === null ? endCaption(latest) : "";
 }
 
 export function drawSource(state) {
@@ -52,7 +59,8 @@ export function drawSource(state) {
   const [kind, text] = badgeOf(state);
   badge.dataset.state = kind;
   setText(badge, text);
-  setText(state.find(".sl-watch"), page.words.presets[state.history.preset]?.watch ?? "");
+  const caption = state.notice ? "" : state.playing?.text ?? page.words.presets[state.history.preset]?.watch ?? restText(state);
+  setText(state.find(".sl-watch"), caption);
   setText(state.find(".sl-source-text"), state.notice || sourceText(state));
 }
 

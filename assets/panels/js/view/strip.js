@@ -47,7 +47,10 @@ function indexAt({ root, lane, scale, probe }, clientX) {
 // What is looked up, or how much the cache holds.
 function drawPlace({ root, lane, probe }) {
   const { words } = page;
-  const held = () => fill(words.cache_holds, { held: countText(lane.cache_tokens), tokens: countText(lane.tokens) });
+  const held = () => {
+    if (lane.kind === "recompute") return fill(words.cache_rereads, { held: countText(Math.min(lane.tokens, lane.sinks + lane.recent)) });
+    return fill(words.cache_holds, { held: countText(lane.cache_tokens), tokens: countText(lane.tokens) });
+  };
   setText(root.querySelector(".sl-cache-text"), "on" in probe.dataset ? placeText(lane, Number(probe.value)) : held());
 }
 

@@ -1,0 +1,67 @@
+// A lost connection loses nothing: what was measured stays, the badge tells, and the run is taken up again, by its token
+// and the last frame that arrived, where the server still has it.
+
+import { page } from "../data/page.js";
+import { isLive } from "../data/phase.js";
+import { carryStreams } from "./wire.js";
+import { notify } from "./shown.js";
+
+const LOOK_EVERY = 500; // ms
+const SILENT_AFTER = 5000; // ms without a frame of a run that goes on: frames come five times a second
+const ALIVE = "gradio_api/app_id";
+
+// Every frame, and what stands in for frames, is a sign of life, but for those that had come before the wire broke; the
+// first of them carry the token.
+export function heard(state, { token }) {
+  if (token) state.token = token;
+  Object.assign(state, { heardAt: performance.now(), lost: state.broken, takingUp: false });
+}
+
+function lose(state, broken = state.broken) {
+  if (!isLive(state) && !state.loading) return;
+  Object.assign(state, { broken, lost: true });
+  state.draw();
+}
+
+function isSilent(state) {
+  return state.told?.state === "running" && isLive(state) && performance.now() - state.heardAt > SILENT_AFTER;
+}
+
+async function look(state, wire) {
+  if (isSilent(state)) lose(state);
+  if (!state.lost || state.resuming) return;
+  state.resuming = true;
+  const told = await wire.isThere(ALIVE);
+  state.resuming = false;
+  if (!told || !state.lost) return;
+  if (told.app_id === window.gradio_config?.app_id && state.token) takeUp(state, wire);
+  else giveUp(state);
+}
+
+// Gradio brings the frames of a run that is taken up as it brings those of one that begins.
+function takeUp(state, wire) {
+  wire.cut();
+  Object.assign(state, { heardAt: performance.now(), broken: false, lost: false, takingUp: true });
+  state.trigger("start", { resume: { token: state.token, seq: state.told && !state.told.recorded ? state.told.seq : null } });
+}
+
+// The server knows nothing of the run any more: it stands as it was when the connection broke.
+export function giveUp(state) {
+  Object.assign(state, { broken: false, lost: false, takingUp: false, loading: null, starting: false });
+  if (state.told && !state.told.recorded) state.told.state = "finished";
+  notify(state, page.words.lost_for_good);
+}
+
+// Who leaves for good lets the place go at once.
+function leave(state) {
+  const panel = window.gradio_config?.components.find(({ props }) => props.elem_id === "panel");
+  if (!panel || !isLive(state)) return;
+  const request = { data: [{ run: state.told.run, action: "stop" }], fn_name: "control", component_id: panel.id, session_hash: "leaving" };
+  navigator.sendBeacon("gradio_api/component_server/", new Blob([JSON.stringify(request)], { type: "application/json" }));
+}
+
+export function bindConnection(state) {
+  const wire = carryStreams(() => lose(state, true));
+  setInterval(() => look(state, wire), LOOK_EVERY);
+  window.addEventListener("pagehide", ({ persisted }) => !persisted && leave(state));
+}
