@@ -28,7 +28,6 @@ COMMANDS = {
     "measure": "what a model does under each policy, on a held-out seed of the prompt stream",
     "bench": "what reading and decoding cost, as ratios; on an otherwise idle machine",
     "report": "write what was measured of the bundled models into the README and their cards",
-    "schedules": "draw and tabulate the schedules of the attention cost that were tried",
 }
 """What each command does. `comparisons/commands/NAME.py` (_ for -) holds it, and is imported when it is asked for."""
 

@@ -146,15 +146,23 @@ class Stream:
         """Go on where another stream stood; this one is new, of the same model, policy and chunk.
 
         Raises:
-            StreamError: this stream has read something, or the state is of another model or policy.
+            StreamError: this stream has read something, or the state is damaged, or of another model or policy.
         """
         self._require_open()
         if self._tokens:
             raise StreamError("Only a new stream can be restored: open one.")
-        logits = state.get("logits")
-        tokens = self._restore({name: x for name, x in state.items() if name != "logits"})
-        if logits is not None:
-            self._logits = logits.to(device_of(self._model), copy=True)
+        if not all(isinstance(x, (int, Tensor)) for x in state.values()):
+            raise StreamError("This state is damaged: restore it as `state` gave it.")
+        try:
+            tokens = self._restore({name: x for name, x in state.items() if name != "logits"})
+            if tokens:
+                size = self.loaded.model.config.vocab_size
+                self._logits = state["logits"].reshape(size).to(device_of(self._model), copy=True)
+        except StreamError:
+            raise
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            self._ended = "The stream could not be restored: open a new one."
+            raise StreamError("This state is damaged, or of another model: restore it where it came from.") from error
         self._tokens = tokens
 
     def set_aside_sinks(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import torch
 from transformers import AutoModelForCausalLM
 
-from comparisons.commands.arguments import add_model
+from comparisons.commands.arguments import add_model, add_threads, use_threads
 from comparisons.experiments.bench import bench
 from streaming import models
 
@@ -20,13 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`bench MODEL`."""
     add_model(parser)
     parser.add_argument("--tokens", type=int, default=1_000_000, help="how far memory is watched (default: 1000000)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch (default: all cores)")
+    add_threads(parser)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.set_defaults(command=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     dtype = getattr(torch, arguments.dtype)
     loaded = models.load(arguments.model, dtype=dtype)
     folder = models.BUNDLED / arguments.model if arguments.model in models.available() else arguments.model

@@ -11,10 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
-from comparisons.commands.arguments import add_model
+from comparisons.commands.arguments import add_device, add_model, add_threads, use_threads
 from comparisons.experiments import checkpoints
 from comparisons.experiments.marathon import Marathon, MarathonSettings
 from comparisons.experiments.marathon_report import figures, recording, stretch_rows, table
@@ -22,7 +21,6 @@ from comparisons.files import write_whole
 from comparisons.recordings import files
 from streaming import models
 from streaming.errors import SettingsError, StreamError
-from streaming.machine import read_machine
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 
@@ -38,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recent", type=int, help="latest tokens that it keeps (default: half the training length)")
     parser.add_argument("--chunk", type=int, default=1024, help="most tokens in one read (default: 1024)")
     parser.add_argument("--stretch", type=int, default=10_000, help="tokens between measurements (default: 10_000)")
-    parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
-    parser.add_argument("--threads", type=int, default=_cores(), help="of torch (default: all cores)")
+    add_device(parser)
+    add_threads(parser)
     parser.add_argument("--out", type=Path, default=Path("runs/marathon"), help="folder (default: runs/marathon)")
     parser.add_argument("--recording", type=Path, help="also write the recording here, for the page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here, for the README")
@@ -48,17 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_command)
 
 
-def _cores() -> int:
-    return max(1, min(torch.get_num_threads(), int(read_machine().cores)))
-
-
 def _command(arguments: argparse.Namespace) -> int:
     """The exit status: as of a process that the signal ended, where one came."""
-    if arguments.threads < 1:
-        raise SettingsError(f"threads must be at least 1, not {arguments.threads}.")
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     path = _checkpoint_in(arguments.out, resume=arguments.resume)
-    loaded = models.load(arguments.model, dtype=arguments.dtype)
+    loaded = models.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
     settings = _settings(arguments, loaded)
     marathon = Marathon.resume(loaded, settings, path) if path.exists() else Marathon(loaded, settings)
     marathon.save(path)  # before the work starts: a folder that takes no checkpoint is told of now

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from comparisons.commands.arguments import add_model
+from comparisons.experiments.measuring import DENSE_TRAINING_LENGTHS
 from comparisons.experiments.quality import Quality, measure
 from comparisons.files import write_whole
 from comparisons.text.feeds import SourceFeed
@@ -50,7 +51,7 @@ def _table(quality: Quality) -> str:
         *((f"{n} sinks" if n != "0" else "window, no sinks", p, p / four) for n, p in quality.sinks.items()),
         ("4 sinks, first tenth", quality.first, quality.first / four),
         ("4 sinks, last tenth", quality.last, quality.last / quality.first),
-        (f"dense past {4 * quality.context} tokens", quality.dense_past_context, quality.dense_past_context / four),
+        (f"dense, {DENSE_TRAINING_LENGTHS} training lengths", quality.dense, quality.dense / quality.sinks_with_dense),
         ("recompute, sampled", quality.recompute, quality.recompute / quality.sinks_there),
         *((f"4 sinks, a cache of {n}", p, p / four) for n, p in quality.budgets.items()),
         *((f"recompute, {text.name}", text.recompute, text.recompute / text.sinks_there) for text in quality.texts),

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
+from comparisons.commands.arguments import add_device, add_threads, use_threads
 from comparisons.experiments.catalogue import EXPERIMENTS, Experiment, prepare, run
 from comparisons.experiments.results import Result, as_csv
 from comparisons.experiments.subjects import Request
@@ -40,9 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
         "--cache", type=int, nargs="+", default=(), metavar="TOKENS", help="cache sizes, sinks included"
     )
     parser.add_argument("--sampled", type=int, help="tokens measured under recomputation")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:0 (default: auto)")
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch (default: all cores)")
+    add_device(parser)
+    add_threads(parser)
     for file in FILES:
         parser.add_argument(f"--{file}", type=Path, metavar="FILE", help=f"also write {file.upper()}")
     parser.set_defaults(command=lambda arguments: _reproduce(experiments[arguments.number], arguments))
@@ -53,9 +52,7 @@ def _reproduce(experiment: Experiment, arguments: argparse.Namespace) -> None:
     files = {file: path for file in FILES if (path := getattr(arguments, file))}
     _check_files(files)
     request = _request(arguments)
-    if arguments.threads < 1:
-        raise SettingsError(f"--threads must be 1 or more, not {arguments.threads}.")
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     loaded = [
         models.load(name, device=arguments.device, dtype=arguments.dtype)
         for name in arguments.model or experiment.models

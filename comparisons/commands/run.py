@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from comparisons.commands.arguments import add_model
+from comparisons.commands.arguments import add_device, add_model
 from comparisons.commands.terminal import REASONS, LiveLines, columns
 from comparisons.limits import Range, limits
 from comparisons.metrics import BYTES_PER_MB, rounded, tokens_per_second
@@ -104,10 +104,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     """How it is computed."""
     parser.add_argument("--chunk", type=int, default=256, help="tokens in one read, at most (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of torch, for each lane (default: %(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:0 (default: %(default)s)")
-    parser.add_argument(
-        "--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"), help="(default: %(default)s)"
-    )
+    add_device(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """`sweep`: a grid of models, sinks and cache sizes, measured in processes of this machine, or on a Ray cluster.
 
 Every cell that is finished is in the file at once. A cell that fails is told of and loses none of the others; a
-process that is killed is replaced, and its cell measured again.
+process that is killed ends the sweep, which --resume then goes on with.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,8 +17,10 @@ from tqdm import tqdm
 
 from comparisons.experiments import ray_sweep
 from comparisons.experiments.cells import Cell, Failure, Row, grid, outcome
-from comparisons.experiments.pool import work_off
-from comparisons.experiments.sweep_file import Ledger
+from comparisons.experiments.pool import in_processes
+from comparisons.experiments.results import as_csv
+from comparisons.experiments.sweep_file import SweepFile
+from comparisons.files import write_whole
 from streaming.errors import SettingsError, StreamError
 from streaming.machine import read_machine
 
@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, default=_cores(), help="processes without Ray, one core each (default: all cores)"
     )
-    parser.add_argument("--out", type=Path, help="file for the rows, .jsonl or .csv")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file for the rows, .jsonl, each as it is measured")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="at the end, all rows of the sweep as CSV")
     parser.add_argument("--resume", action="store_true", help="leave out the cells whose rows are in the file")
     help_ = "on a Ray cluster at this address (`auto` finds one here; without an address, start one here)"
     parser.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help=help_)
@@ -59,53 +60,54 @@ def _counts(text: str) -> list[int]:
 def _command(arguments: argparse.Namespace) -> None:
     if arguments.jobs < 1:
         raise SettingsError(f"jobs must be at least 1, not {arguments.jobs}.")
+    if arguments.csv and not arguments.csv.parent.is_dir():
+        raise SettingsError(f"There is no folder {str(arguments.csv.parent)!r} to write into: make it first.")
     cells = grid(arguments.models, arguments.sinks, arguments.cache, tokens=arguments.tokens, seed=arguments.seed)
-    ledger = Ledger(arguments.out, resume=arguments.resume)
-    missing = [cell for cell in cells if cell not in {row.cell for row in ledger.rows}]
     began = time.monotonic()
-    if arguments.ray is None:
-        ended = work_off(missing, outcome, jobs=arguments.jobs, lost=_lost)
-    else:
-        ended = ray_sweep.outcomes(missing, arguments.ray)
-    try:
-        failures = _fill(ledger, ended, len(missing))
-    except KeyboardInterrupt:
-        if arguments.out:
-            print(f"Stopped: finished cells are in {arguments.out}; go on with --resume.", file=sys.stderr)
-        raise
-    _tell(cells, ledger, failures, time.monotonic() - began)
+    with SweepFile(arguments.out, resume=arguments.resume) as file:
+        missing = [cell for cell in cells if cell not in {row.cell for row in file.rows}]
+        try:
+            failures = _fill(file, missing, arguments)
+        except (KeyboardInterrupt, StreamError):
+            _tell_what_is_there(file, arguments.out)
+            raise
+    rows = [row for row in file.rows if row.cell in set(cells)]
+    if arguments.csv and rows:
+        write_whole(arguments.csv, as_csv(rows).encode())
+    _tell(rows, len(cells), len(failures), time.monotonic() - began)
 
 
-def _lost(cell: Cell) -> Failure:
-    return Failure(cell=cell, words="its process was killed again and again: perhaps for want of memory.")
-
-
-def _fill(ledger: Ledger, ended: Iterator[Row | Failure], count: int) -> list[Failure]:
-    """Write down what succeeds; return what does not."""
+def _fill(file: SweepFile, missing: list[Cell], arguments: argparse.Namespace) -> list[Failure]:
+    """Measure, and write down what succeeds; return what does not."""
     failures = []
-    with closing(ended), tqdm(total=count, unit=" cells", disable=None) as bar:
-        for one in ended:
+    if arguments.ray is None:
+        outcomes = in_processes(missing, outcome, jobs=arguments.jobs)
+    else:
+        outcomes = ray_sweep.outcomes(missing, arguments.ray)
+    with tqdm(total=len(missing), unit=" cells", disable=None) as bar:
+        for one in outcomes:
             if isinstance(one, Failure):
                 failures.append(one)
                 tqdm.write(f"{one.cell.model} {one.cell.policy}: {one.words}", file=sys.stderr)
             else:
-                ledger.add(one)
+                file.add(one)
             bar.update()
     return failures
 
 
-def _tell(cells: list[Cell], ledger: Ledger, failures: list[Failure], seconds: float) -> None:
-    rows = [row for row in ledger.rows if row.cell in set(cells)]
+def _tell_what_is_there(file: SweepFile, out: Path | None) -> None:
+    """A sweep that is stopped loses nothing: its rows are in its file, or else here."""
+    if out:
+        print(f"Stopped: finished cells are in {out}; go on with --resume.", file=sys.stderr)
+    elif file.rows:
+        print(table(file.rows))
+
+
+def _tell(rows: list[Row], cells: int, failed: int, seconds: float) -> None:
     print(table(rows))
-    print(
-        json.dumps(
-            {"cells": len(cells), "failed": len(failures), "seconds": seconds, "rows": [asdict(r) for r in rows]}
-        )
-    )
-    if failures:
-        raise StreamError(
-            f"{len(failures)} of {len(cells)} cells failed: the same command with --resume tries them again."
-        )
+    print(json.dumps({"cells": cells, "failed": failed, "seconds": seconds, "rows": [asdict(row) for row in rows]}))
+    if failed:
+        raise StreamError(f"{failed} of {cells} cells failed: the same command with --resume tries them again.")
 
 
 def table(rows: list[Row]) -> str:

@@ -15,7 +15,7 @@ import psutil
 import torch
 from transformers import DynamicCache
 
-from comparisons.experiments.quality import read_stream
+from comparisons.experiments.measuring import prompt_ids
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 from streaming.stream import Stream, open_stream
@@ -54,7 +54,7 @@ def bench(loaded: LoadedModel, *, plain: LoadedModel, tokens: int = 1_000_000) -
         plain: the same model as transformers loads it by itself.
         tokens: how far the stream of the memory measurement goes.
     """
-    ids = read_stream(loaded, seed=0, tokens=1 << 15)
+    ids = prompt_ids(loaded, seed=0, tokens=1 << 15)
     budget = loaded.context // 2
     policy = Policy(kind="sinks", sinks=4, recent=budget - 4)
     yield _memory(loaded, policy, ids, tokens)  # first: the others leave holes in the heap

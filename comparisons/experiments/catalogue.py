@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from comparisons.experiments import curves, step_costs, tables
+from comparisons.experiments import curves, recall, step_costs, tables
+from comparisons.experiments.measuring import SINKS, Bar, first_ids, no_bar
 from comparisons.experiments.results import About, ModelFacts, Result, Row
-from comparisons.experiments.subjects import Bar, Request, Subject, first_ids, no_bar
+from comparisons.experiments.subjects import Request, Subject
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 
@@ -42,7 +43,7 @@ class Experiment:
     tokens: int | None = 65_536
     caches: Callable[[int], tuple[int, ...]]
     sampled: int = 400
-    sinks: int = tables.SINKS
+    sinks: int = SINKS
     own_text: bool = True
 
 
@@ -83,7 +84,7 @@ _ALL = (
     ),
     Experiment(
         name="table 7", title="Facts asked for, by how many tokens ago they were told",
-        measure=tables.recall_by_distance, caches=_for_recall, tokens=40_000, own_text=False,
+        measure=tables.recall_by_distance, caches=_for_recall, tokens=recall.TOKENS, own_text=False,
     ),
     Experiment(
         name="figure 3", title="Perplexity over the stream, under each policy",

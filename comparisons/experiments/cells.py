@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from comparisons.experiments.marathon import fingerprint
-from comparisons.experiments.quality import in_context, read_stream
+from comparisons.experiments.measuring import in_context, prompt_ids, read, sinks_policy
 from comparisons.limits import Range, check_limits, limited
 from comparisons.metrics import perplexity, tokens_per_second
 from streaming import models
 from streaming.errors import SettingsError, StreamError, StreamingError
 from streaming.models import LoadedModel
 from streaming.policy import Policy
-from streaming.stream import open_stream
 
 __all__ = ["Cell", "Failure", "Row", "grid", "measure", "outcome"]
 
@@ -64,7 +63,8 @@ class Row:
         cache: both together.
         tokens: tokens read.
         seed: the cell's.
-        perplexity: of all tokens but the first; the reference's of those with half a training length before them.
+        perplexity: of all tokens that count (see `measuring.py`); the reference's of those with half a training length
+            before them.
         kv_bytes: keys and values at the end.
         tokens_per_second: on one thread.
         seconds: of reading, without loading the model.
@@ -114,8 +114,7 @@ def grid(names: list[str], sinks: list[int], caches: list[int], *, tokens: int, 
 
 
 def _label(sinks: int, cache: int) -> str:
-    kind = "sinks" if sinks else "window"
-    return Policy(kind=kind, sinks=sinks, recent=cache - sinks).label
+    return sinks_policy(sinks, cache).label
 
 
 def outcome(cell: Cell) -> Row | Failure:
@@ -137,9 +136,9 @@ def measure(cell: Cell) -> Row:
     """
     loaded, ids, policy = _loaded(cell.model), _ids(cell.model, cell.seed, cell.tokens), Policy.parse(cell.policy)
     began = time.perf_counter()
-    nats, kv_bytes = _reference(loaded, ids) if policy.budget is None else _read(loaded, policy, ids)
+    measured = None if policy.budget is None else read(loaded, policy, ids)
+    value = _reference(loaded, ids) if measured is None else measured.perplexity
     seconds = time.perf_counter() - began
-    value = perplexity(nats)
     if not math.isfinite(value):
         raise StreamError("The model gives no number (NaN or infinity): load one whose weights are whole.")
     return Row(
@@ -151,21 +150,16 @@ def measure(cell: Cell) -> Row:
         tokens=cell.tokens,
         seed=cell.seed,
         perplexity=value,
-        kv_bytes=kv_bytes,
-        tokens_per_second=None if policy.budget is None else tokens_per_second(cell.tokens, seconds),
+        kv_bytes=None if measured is None else measured.kv_bytes,
+        tokens_per_second=None if measured is None else tokens_per_second(cell.tokens, seconds),
         seconds=seconds,
         weights=_weights(cell.model),
     )
 
 
-def _read(loaded: LoadedModel, policy: Policy, ids: torch.Tensor) -> tuple[np.ndarray, int]:
-    stream = open_stream(loaded, policy)
-    return stream.read(ids).numpy()[1:], stream.nbytes
-
-
-def _reference(loaded: LoadedModel, ids: torch.Tensor) -> tuple[np.ndarray, None]:
+def _reference(loaded: LoadedModel, ids: Tensor) -> float:
     context = min(loaded.context, MOST_CONTEXT, len(ids) // 2)
-    return in_context(replace(loaded, context=context), ids, context // 2), None
+    return perplexity(in_context(loaded, ids, context // 2, context=context))
 
 
 @lru_cache(maxsize=1)
@@ -179,5 +173,5 @@ def _weights(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _ids(name: str, seed: int, tokens: int) -> torch.Tensor:
-    return read_stream(_loaded(name), seed, tokens)
+def _ids(name: str, seed: int, tokens: int) -> Tensor:
+    return prompt_ids(_loaded(name), seed=seed, tokens=tokens)

@@ -7,10 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from comparisons.experiments.quality import DENSE_TRAINING_LENGTHS
+from comparisons.experiments.measuring import SINKS, Bar, sinks_policy
 from comparisons.experiments.results import Point
-from comparisons.experiments.subjects import Bar, Subject, places_to_sample, read_nats, recomputed_nats, sinks_policy
-from comparisons.experiments.tables import SINKS
+from comparisons.experiments.subjects import Subject
 from comparisons.metrics import finite_or_none, perplexity
 from streaming.policy import Policy
 
@@ -27,9 +26,8 @@ def along_the_stream(subject: Subject, bar: Bar) -> Iterator[Point]:
     edges = _equal(len(subject.ids), STRETCHES)
     yield from _cached(subject, edges, bar)
     (cache,) = subject.caches
-    places = places_to_sample(subject.ids, cache, subject.sampled)
     nats = np.full(len(subject.ids), np.nan)
-    nats[places] = recomputed_nats(subject.loaded, cache, subject.ids, places, bar)
+    nats[subject.places] = subject.recomputed(bar)
     policy = Policy(kind="recompute", sinks=0, recent=cache)
     yield from _points(subject, policy, nats, edges[:: STRETCHES // SAMPLED_STRETCHES])
 
@@ -40,10 +38,11 @@ def without_end(subject: Subject, bar: Bar) -> Iterator[Point]:
 
 
 def _cached(subject: Subject, edges: list[int], bar: Bar) -> Iterator[Point]:
-    loaded, ids, (cache,) = subject.loaded, subject.ids, subject.caches
+    (cache,) = subject.caches
     for policy in (Policy(kind="dense"), sinks_policy(0, cache), sinks_policy(SINKS, cache)):
-        most = DENSE_TRAINING_LENGTHS * loaded.context if policy.budget is None else len(ids)
-        yield from _points(subject, policy, read_nats(loaded, policy, ids[:most], bar), edges)
+        nats = subject.read(policy, bar).nats.copy()
+        nats[:SINKS] = np.nan  # they do not count
+        yield from _points(subject, policy, nats, edges)
 
 
 def _points(subject: Subject, policy: Policy, nats: np.ndarray, edges: list[int]) -> Iterator[Point]:
@@ -64,7 +63,7 @@ def _points(subject: Subject, policy: Policy, nats: np.ndarray, edges: list[int]
 
 
 def _equal(tokens: int, stretches: int) -> list[int]:
-    return np.linspace(0, tokens, stretches + 1, dtype=int).tolist()
+    return [tokens * i // stretches for i in range(stretches + 1)]
 
 
 def _growing(tokens: int) -> list[int]:

@@ -8,18 +8,32 @@ told otherwise.
 from __future__ import annotations
 
 import json
+import math
 import platform
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
-import numpy as np
-import torch
+from torch import Tensor
 
-from comparisons.experiments.recall import ask, chance
+from comparisons.experiments import tables
+from comparisons.experiments.measuring import (
+    SINKS,
+    first_ids,
+    fresh,
+    in_context,
+    no_bar,
+    prompt_ids,
+    read_piece,
+    sinks_policy,
+)
+from comparisons.experiments.recall import TOKENS, ask, chance
+from comparisons.experiments.subjects import Request, Subject
+from comparisons.limits import Range
 from comparisons.metrics import perplexity, rounded
 from comparisons.text.choices import Reading
-from comparisons.text.feeds import Feed, PromptFeed
+from comparisons.text.feeds import Feed
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 from streaming.policy import Policy
@@ -31,28 +45,22 @@ __all__ = [
     "Quality",
     "Recall",
     "TextQuality",
-    "first_ids",
-    "in_context",
     "language_reference",
     "measure",
-    "read_stream",
     "recall",
 ]
 
-SINKS = (0, 1, 2, 4, 8)
+COUNTS = (0, 1, 2, 4, 8)
 """How many sinks are compared, at the same budget."""
 
 PARTS = (8, 4, 2, 1)
 """Cache budgets that are compared, as parts of the training length."""
 
-DENSE_TRAINING_LENGTHS = 24
-"""How far dense is read, in training lengths: its cost grows with the square of that."""
-
 PLACES = 400
 """How many tokens are measured under recomputation, spread over the stream."""
 
 STRETCH = 50_000
-"""How many tokens of the stream the cache budgets are compared on, and how many of a text are read, at most."""
+"""How many tokens of a text are read, at most."""
 
 ATTENTION_STRETCH = 20_000
 """How many tokens the attention is looked at on, at most."""
@@ -62,7 +70,8 @@ ATTENTION_STRETCH = 20_000
 class Recall:
     """Facts asked for: how many there were, and how many were answered right (greedy).
 
-    `cached` facts were in the cache as a whole when they were asked for, `evicted` ones had left it as a whole.
+    Of `cached` facts the last token of the answer was in the cache when they were asked for, of `evicted` ones it had
+    left.
     `evicted_chance` is the share that would be right if the answer key of questions of the same form were shuffled;
     None where no form had two questions.
     """
@@ -126,12 +135,12 @@ class Quality:
         sinks: perplexity by number of sinks, all with the same budget; 0 sinks is `window`.
         first: 4 sinks, the first tenth of the stream after the cache filled.
         last: 4 sinks, the last tenth.
-        dense_past_context: from 4 training lengths on, to `DENSE_TRAINING_LENGTHS`.
+        dense: over the first `DENSE_TRAINING_LENGTHS` training lengths.
+        sinks_with_dense: 4 sinks, over the same tokens.
         recompute: at `places` sampled places.
         sinks_there: 4 sinks at the same places.
         places: how many.
-        budgets: perplexity under 4 sinks by cache budget in tokens, over `budgets_tokens` tokens.
-        budgets_tokens: how many.
+        budgets: perplexity under 4 sinks by cache budget in tokens.
         attention: on the sinks.
         texts: what was measured on other texts, the same way.
         recall: facts asked for, under 4 sinks.
@@ -146,19 +155,19 @@ class Quality:
     sinks: dict[str, float]
     first: float
     last: float
-    dense_past_context: float
+    dense: float
+    sinks_with_dense: float
     recompute: float
     sinks_there: float
     places: int
     budgets: dict[str, float]
-    budgets_tokens: int
     attention: Attention
     texts: list[TextQuality]
     recall: Recall
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """For JSON; six digits are more than repeat."""
-        return _six_digits(asdict(self))
+        return {name: _six_digits(value) for name, value in asdict(self).items()}
 
     def as_json(self) -> str:
         """As it stands in a file: a line for each figure, a line for each row of a matrix."""
@@ -185,16 +194,15 @@ def measure(
         places: sampled under recomputation.
 
     Raises:
-        SettingsError: the stream or a text is too short for the budget.
+        SettingsError: the budget is out of range, or the stream or a text is too short for it.
     """
-    budget = budget or loaded.context // 2
-    ids = read_stream(loaded, seed, tokens)
+    budget = loaded.context // 2 if budget is None else budget
+    _budgets(loaded).check("budget", budget)
+    ids = prompt_ids(loaded, seed=seed, tokens=tokens)
     _require_length("The stream", ids, budget)
-    by_sinks = {n: open_stream(loaded, _sinks(n, budget)).read(ids).numpy() for n in SINKS}
-    four, tenth = by_sinks[4], max(1, tokens // 10)
-    dense_ids = ids[: DENSE_TRAINING_LENGTHS * loaded.context]
-    dense = open_stream(loaded, Policy(kind="dense")).read(dense_ids).numpy()
-    sampled, recomputed = _recompute(loaded, ids, budget, places)
+    subject = _subject(loaded, ids, budget, places, seed=seed)
+    rows = {row.row: row for row in tables.policies(subject, no_bar)}
+    four, tenth = subject.read(sinks_policy(SINKS, budget)).nats, max(1, tokens // 10)
     return Quality(
         model=loaded.name,
         seed=seed,
@@ -202,37 +210,35 @@ def measure(
         context=loaded.context,
         budget=budget,
         in_context=perplexity(in_context(loaded, ids, budget)),
-        sinks={str(n): perplexity(nats[1:]) for n, nats in by_sinks.items()},
+        sinks={str(n): subject.read(sinks_policy(n, budget)).perplexity for n in COUNTS},
         first=perplexity(four[budget : budget + tenth]),
         last=perplexity(four[-tenth:]),
-        dense_past_context=perplexity(dense[4 * loaded.context :]),
-        recompute=perplexity(recomputed),
-        sinks_there=perplexity(four[sampled]),
-        places=places,
-        budgets=_by_budget(loaded, ids[:STRETCH]),
-        budgets_tokens=min(tokens, STRETCH),
+        dense=_known(rows["dense"].perplexity),
+        sinks_with_dense=_known(rows["dense"].reference),
+        recompute=_known(rows["recompute"].perplexity),
+        sinks_there=_known(rows["recompute"].reference),
+        places=rows["recompute"].tokens,
+        budgets={str(n): subject.read(sinks_policy(SINKS, n)).perplexity for n in _cache_sizes(loaded)},
         attention=_attention(loaded, ids[:ATTENTION_STRETCH], budget),
         texts=[
             _on_text(loaded, name, first_ids(text, min(tokens, STRETCH)), budget, places)
             for name, text in (language_reference(loaded) | dict(texts or {})).items()
         ],
-        recall=recall(loaded, seed=seed, tokens=min(tokens, 40_000), budget=budget),
+        recall=recall(loaded, seed=seed, tokens=min(tokens, TOKENS), budget=budget),
     )
 
 
-def read_stream(loaded: LoadedModel, seed: int, tokens: int) -> torch.Tensor:
-    """The first token ids of the prompt stream, the start token included: (tokens,)."""
-    return first_ids(PromptFeed(loaded.tokenizer, loaded.start_token, seed=seed), tokens)
+def _budgets(loaded: LoadedModel) -> Range:
+    """The least has room for a recent token beside most sinks; the most leaves a token to be read in context."""
+    return Range(min=max(COUNTS) + 1, max=loaded.context - 1 - (loaded.start_token is not None), unit="tokens")
 
 
-def first_ids(feed: Feed, tokens: int) -> torch.Tensor:
-    """The first token ids of a feed: (n,), n at most `tokens`."""
-    ids: list[int] = []
-    for segment in feed:
-        ids += segment.ids
-        if len(ids) >= tokens:
-            break
-    return torch.tensor(ids[:tokens])
+def _subject(loaded: LoadedModel, ids: Tensor, budget: int, places: int, *, seed: int) -> Subject:
+    return Subject(loaded=loaded, ids=ids, caches=(budget,), sampled=places, request=Request(seed=seed))
+
+
+def _known(value: float | None) -> float:
+    return math.inf if value is None else value
 
 
 def language_reference(loaded: LoadedModel) -> dict[str, Feed]:
@@ -253,78 +259,40 @@ def _on_one_line(found: re.Match[str]) -> str:
     return f"[{' '.join(found[1].split())}]"
 
 
-def _require_length(what: str, ids: torch.Tensor, budget: int) -> None:
+def _require_length(what: str, ids: Tensor, budget: int) -> None:
     if len(ids) <= 4 * budget:
         raise SettingsError(f"{what} has {len(ids)} tokens, too few for a cache of {budget}: more than {4 * budget}.")
 
 
-def _sinks(count: int, budget: int) -> Policy:
-    return Policy(kind="sinks", sinks=count, recent=budget - count)
+def _cache_sizes(loaded: LoadedModel) -> list[int]:
+    return [max(8, loaded.context // part) for part in PARTS]
 
 
-def _fresh(loaded: LoadedModel, ids: torch.Tensor) -> torch.Tensor:
-    """The ids with the start token in front, where the model has one."""
-    start = [] if loaded.start_token is None else [loaded.start_token]
-    return torch.cat([torch.tensor(start, dtype=torch.long), ids])
-
-
-def in_context(loaded: LoadedModel, ids: torch.Tensor, budget: int) -> np.ndarray:
-    """Nats of every token that has `budget` tokens or more before it inside a fresh stretch of a training length.
-
-    Stretches overlap, so that each token of the text is measured once.
-    """
-    length = loaded.context - (loaded.start_token is not None)
-    nats = []
-    for begin in range(0, len(ids) - length, length - budget):
-        stream = open_stream(loaded, Policy(kind="dense"), chunk=loaded.context)
-        nats.append(stream.read(_fresh(loaded, ids[begin : begin + length])).numpy()[-(length - budget) :])
-    return np.concatenate(nats)
-
-
-def _recompute(
-    loaded: LoadedModel, ids: torch.Tensor, budget: int, count: int = PLACES
-) -> tuple[np.ndarray, np.ndarray]:
-    """Places in the stream, and the nats of the tokens there under recomputation."""
-    places = np.linspace(2 * budget, len(ids) - 1, count, dtype=int)
-    kept = budget + 1 - (loaded.start_token is not None)
-    nats = []
-    for place in places:
-        stream = open_stream(loaded, Policy(kind="dense"), chunk=loaded.context)
-        nats.append(float(stream.read(_fresh(loaded, ids[place - kept : place + 1]))[-1]))
-    return places, np.array(nats)
-
-
-def _by_budget(loaded: LoadedModel, ids: torch.Tensor) -> dict[str, float]:
-    """Perplexity under 4 sinks by cache budget in tokens."""
-    budgets = [max(8, loaded.context // part) for part in PARTS]
-    return {str(n): perplexity(open_stream(loaded, _sinks(4, n)).read(ids)[1:].numpy()) for n in budgets}
-
-
-def _on_text(loaded: LoadedModel, name: str, ids: torch.Tensor, budget: int, places: int) -> TextQuality:
+def _on_text(loaded: LoadedModel, name: str, ids: Tensor, budget: int, places: int) -> TextQuality:
     _require_length(f"The text {name!r}", ids, budget)
-    nats = open_stream(loaded, _sinks(4, budget)).read(ids).numpy()
-    sampled, recomputed = _recompute(loaded, ids, budget, places)
+    subject = _subject(loaded, ids, budget, places, seed=0)
+    four, sampled = subject.read(sinks_policy(SINKS, budget)), subject.places
     return TextQuality(
         name=name,
         tokens=len(ids),
-        sinks=perplexity(nats[1:]),
-        places=places,
-        sinks_there=perplexity(nats[sampled]),
-        recompute=perplexity(recomputed),
+        sinks=four.perplexity,
+        places=len(sampled),
+        sinks_there=perplexity(four.nats[sampled]),
+        recompute=perplexity(subject.recomputed()),
     )
 
 
-def _attention(loaded: LoadedModel, ids: torch.Tensor, budget: int) -> Attention:
-    rest, first = SinkShare(4), SinkShare(1)
-    stream = open_stream(loaded, _sinks(4, budget))
-    stream.read(ids[:budget])
-    stream.read(ids[budget:], share=rest)
+def _attention(loaded: LoadedModel, ids: Tensor, budget: int) -> Attention:
+    rest, first = SinkShare(SINKS), SinkShare(1)
+    stream = open_stream(loaded, sinks_policy(SINKS, budget))
+    read_piece(stream, ids[:budget])
+    read_piece(stream, ids[budget:], share=rest)
     length = loaded.context - (loaded.start_token is not None)
     for begin in range(0, len(ids) - length, length):
-        stretch = _fresh(loaded, ids[begin : begin + length])
+        stretch = fresh(loaded, ids[begin : begin + length])
         stream = open_stream(loaded, Policy(kind="dense"), chunk=loaded.context)
-        stream.read(stretch[:1])
-        stream.read(stretch[1:], share=first)
+        read_piece(stream, stretch[:1])
+        read_piece(stream, stretch[1:], share=first)
     return Attention(
         sinks=_four_digits(rest),
         sinks_queries=rest.queries,
@@ -339,10 +307,9 @@ def _four_digits(share: SinkShare) -> list[list[float]]:
 
 def recall(loaded: LoadedModel, *, seed: int, tokens: int, budget: int) -> Recall:
     """Read the stream under 4 sinks and let the model answer every question for a fact."""
-    asked = list(ask(loaded, _sinks(4, budget), seed=seed, tokens=tokens))
-    cached, evicted = (
-        [each for each in asked if _where(each.told, each.now, budget) == where] for where in ("cached", "evicted")
-    )
+    asked = list(ask(loaded, sinks_policy(SINKS, budget), seed=seed, tokens=tokens))
+    cached = [each for each in asked if each.cached(budget - SINKS)]
+    evicted = [each for each in asked if not each.cached(budget - SINKS)]
     return Recall(
         cached=len(cached),
         cached_right=sum(each.right for each in cached),
@@ -350,11 +317,3 @@ def recall(loaded: LoadedModel, *, seed: int, tokens: int, budget: int) -> Recal
         evicted_right=sum(each.right for each in evicted),
         evicted_chance=chance(evicted, asked),
     )
-
-
-def _where(told: tuple[int, int], now: int, budget: int) -> str | None:
-    """Whether a stretch of the stream is wholly in the cache, wholly evicted, or neither (None)."""
-    oldest_recent = now - (budget - 4)
-    if told[0] >= oldest_recent:
-        return "cached"
-    return "evicted" if told[1] <= oldest_recent else None

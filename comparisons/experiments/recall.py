@@ -15,13 +15,17 @@ from functools import cache
 
 from comparisons.runs.answers import Answer
 from comparisons.text import scenes
+from comparisons.text.facts import says
 from comparisons.text.feeds import PromptFeed, Segment
 from comparisons.text.prompts import Turn
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 from streaming.stream import Stream, open_stream
 
-__all__ = ["Asked", "ask", "chance"]
+__all__ = ["TOKENS", "Asked", "ask", "chance"]
+
+TOKENS = 40_000
+"""How far the stream is read for facts where nobody says how far."""
 
 ANSWER_TOKENS = 48
 
@@ -47,12 +51,16 @@ class Asked:
     @property
     def right(self) -> bool:
         """Whether the fact is in what was said."""
-        return self.turn.answer in self.said
+        return says(self.said, self.turn.answer)
 
     @property
     def distance(self) -> int:
         """Tokens from the last of the answer to the last of the question."""
         return self.now - 1 - self.answer_ends
+
+    def cached(self, recent: int) -> bool:
+        """Whether the fact was in a cache of so many recent tokens, to the last token of its answer."""
+        return self.distance <= recent
 
     @property
     def form(self) -> str:
@@ -94,7 +102,7 @@ def chance(asked: Sequence[Asked], among: Sequence[Asked]) -> float | None:
     for each in asked:
         others = keys[each.form] - Counter([each.turn.answer])
         if others:
-            shares.append(sum(n for answer, n in others.items() if answer in each.said) / others.total())
+            shares.append(sum(n for answer, n in others.items() if says(each.said, answer)) / others.total())
     return sum(shares) / len(shares) if shares else None
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
 from streaming.errors import RecordingError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["About", "ModelFacts", "Perplexity", "Point", "Recalled", "Result", "Row", "StepCost", "as_csv", "load"]
 
@@ -175,9 +179,8 @@ class Result:
         return f'{{"experiment": {json.dumps(self.experiment)}, "about": {about}, "rows": [\n  {lines}\n]}}\n'
 
 
-def as_csv(rows: Iterable[Row]) -> str:
-    """The rows with a header; an empty cell stands for None."""
-    rows = list(rows)
+def as_csv(rows: Sequence[DataclassInstance]) -> str:
+    """One row or more, all of one dataclass, with a header; an empty cell stands for None."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(rows[0])], lineterminator="\n")
     writer.writeheader()

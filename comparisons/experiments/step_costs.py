@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from comparisons.experiments.measuring import SINKS, Bar, recompute_step, sinks_policy
 from comparisons.experiments.results import StepCost
-from comparisons.experiments.subjects import Bar, Subject, recompute_step, sinks_policy
-from comparisons.experiments.tables import SINKS
+from comparisons.experiments.subjects import Subject
 from streaming.policy import Policy
 from streaming.stream import open_stream
 

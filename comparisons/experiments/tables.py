@@ -1,7 +1,7 @@
 """The paper's tables of perplexity and recall, on any model: what is measured for each cell.
 
-All policies of a table read the same tokens and have the same cache budget. Perplexity is over every token read but
-for `recompute`, which is sampled, and `dense`, which stops after `DENSE_TRAINING_LENGTHS` training lengths.
+All policies of a table read the same tokens and have the same cache budget. Perplexity is over every token that counts
+(see `measuring.py`) but for `recompute`, which is sampled, and `dense`, which stops after a number of training lengths.
 """
 
 from __future__ import annotations
@@ -12,25 +12,16 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from comparisons.experiments.quality import DENSE_TRAINING_LENGTHS
+from comparisons.experiments import measuring
+from comparisons.experiments.measuring import SINKS, Bar, sinks_policy
 from comparisons.experiments.recall import Asked, ask, chance
 from comparisons.experiments.results import Perplexity, Recalled
-from comparisons.experiments.subjects import (
-    Bar,
-    Subject,
-    line_break,
-    places_to_sample,
-    read_nats,
-    recomputed_nats,
-    sinks_policy,
-)
+from comparisons.experiments.subjects import Subject
 from comparisons.metrics import finite_or_none, perplexity
+from streaming.models import LoadedModel
 from streaming.policy import Policy
 
-__all__ = ["cache_sizes", "edges", "policies", "recall_by_distance", "sink_counts", "sinks_in_training"]
-
-SINKS = 4
-"""Sinks of StreamingLLM, the paper's default. Table 1 does not count these tokens: one row replaces them."""
+__all__ = ["cache_sizes", "edges", "line_break", "policies", "recall_by_distance", "sink_counts", "sinks_in_training"]
 
 EDGES = (0.25, 0.5, 0.75, 1, 1.5, 2)
 """Where table 7 cuts the distances, as multiples of the recent tokens; further away, each range is twice as long."""
@@ -39,24 +30,28 @@ EDGES = (0.25, 0.5, 0.75, 1, 1.5, 2)
 def policies(subject: Subject, bar: Bar) -> Iterator[Perplexity]:
     """Table 1: the policies, and StreamingLLM with four line breaks in place of the first four tokens."""
     loaded, ids, (cache,) = subject.loaded, subject.ids, subject.caches
-    sinks, everywhere = sinks_policy(SINKS, cache), np.arange(SINKS, len(ids))
-    reference = read_nats(loaded, sinks, ids, bar)
+    dense, window, sinks = Policy(kind="dense"), sinks_policy(0, cache), sinks_policy(SINKS, cache)
+    reference = subject.read(sinks, bar)
 
-    def row(key: str, policy: Policy, places: np.ndarray, nats: np.ndarray) -> Perplexity:
-        return _perplexity(subject, key, policy, nats, cache=cache, reference=reference[places])
+    def row(key: str, policy: Policy, nats: np.ndarray, there: np.ndarray) -> Perplexity:
+        return _perplexity(subject, key, policy, nats, cache=cache, reference=there)
 
-    dense = read_nats(loaded, Policy(kind="dense"), ids[: DENSE_TRAINING_LENGTHS * loaded.context], bar)
-    yield row("dense", Policy(kind="dense"), np.arange(SINKS, len(dense)), dense[SINKS:])
-    window = sinks_policy(0, cache)
-    yield row("window", window, everywhere, read_nats(loaded, window, ids, bar)[SINKS:])
-    places = places_to_sample(ids, cache, subject.sampled)
-    recomputed = recomputed_nats(loaded, cache, ids, places, bar)
-    yield row("recompute", Policy(kind="recompute", sinks=0, recent=cache), places, recomputed)
-    yield row("sinks", sinks, everywhere, reference[SINKS:])
+    read = subject.read(dense, bar).counted
+    yield row("dense", dense, read, reference.counted[: len(read)])
+    yield row("window", window, subject.read(window, bar).counted, reference.counted)
+    recompute = Policy(kind="recompute", sinks=0, recent=cache)
+    yield row("recompute", recompute, subject.recomputed(bar), reference.nats[subject.places])
+    yield row("sinks", sinks, reference.counted, reference.counted)
     token = line_break(loaded)
     if token is not None:
         broken = torch.cat([torch.full((SINKS,), token), ids[SINKS:]])
-        yield row("line breaks", sinks, everywhere, read_nats(loaded, sinks, broken, bar)[SINKS:])
+        yield row("line breaks", sinks, measuring.read(loaded, sinks, broken, bar=bar).counted, reference.counted)
+
+
+def line_break(loaded: LoadedModel) -> int | None:
+    """The token of a line break; None where the tokenizer has none."""
+    token = loaded.tokenizer.encode("a\n", add_special_tokens=False)[-1]
+    return token if loaded.tokenizer.decode([token]) == "\n" else None
 
 
 def sink_counts(subject: Subject, bar: Bar) -> Iterator[Perplexity]:
@@ -73,16 +68,14 @@ def _by_sinks(subject: Subject, bar: Bar, counts: tuple[int, ...]) -> Iterator[P
     (cache,) = subject.caches
     for count in counts:
         policy = sinks_policy(count, cache)
-        nats = read_nats(subject.loaded, policy, subject.ids, bar)
-        yield _perplexity(subject, str(count), policy, nats[1:], cache=cache)
+        yield _perplexity(subject, str(count), policy, subject.read(policy, bar).counted, cache=cache)
 
 
 def cache_sizes(subject: Subject, bar: Bar) -> Iterator[Perplexity]:
     """Table 6: 4 sinks in caches of several sizes."""
     for cache in subject.caches:
         policy = sinks_policy(SINKS, cache)
-        nats = read_nats(subject.loaded, policy, subject.ids, bar)
-        yield _perplexity(subject, str(cache), policy, nats[1:], cache=cache)
+        yield _perplexity(subject, str(cache), policy, subject.read(policy, bar).counted, cache=cache)
 
 
 def _perplexity(
@@ -103,13 +96,14 @@ def recall_by_distance(subject: Subject, bar: Bar) -> Iterator[Recalled]:
     """Table 7: how many questions for facts are answered right, by the distance of the fact."""
     loaded, request, tokens = subject.loaded, subject.request, len(subject.ids)
     for cache in subject.caches:
-        asked, policy = [], sinks_policy(SINKS, cache)
+        asked: list[Asked] = []
+        policy = sinks_policy(SINKS, cache)
         with bar(f"{loaded.name}, {policy.label}, questions", tokens) as tick:
             for each in ask(loaded, policy, seed=request.seed, tokens=tokens):
                 tick(each.now - (asked[-1].now if asked else 0))
                 asked.append(each)
         farthest = max((each.distance for each in asked), default=0)
-        for begin, end in pairwise(edges(policy.recent, farthest)):
+        for begin, end in pairwise(edges(cache - SINKS, farthest)):
             inside = [each for each in asked if begin <= each.distance < end]
             if inside:
                 yield _recalled(subject, cache, (begin, end), inside, asked)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from comparisons.experiments import step_costs
-from comparisons.experiments.quality import DENSE_TRAINING_LENGTHS
+from comparisons.experiments.measuring import DENSE_TRAINING_LENGTHS
 from comparisons.experiments.results import Perplexity, Point, Recalled, Result, StepCost
 from comparisons.reports import paper
 from comparisons.reports.paper import Published

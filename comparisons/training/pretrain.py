@@ -36,13 +36,14 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
+from comparisons.experiments.measuring import fresh, read
+from comparisons.metrics import perplexity
 from comparisons.training.recipes import RECIPES, Recipe, described, require
 from comparisons.training.tokens import START_ID, Sources, Tokens, draw_rows, load_tokenizer, prepare, wrap
 from streaming import models
 from streaming.allocator import keep_freed_memory
 from streaming.errors import StreamingError
 from streaming.policy import Policy
-from streaming.stream import open_stream
 
 __all__ = [
     "Training",
@@ -232,16 +233,15 @@ def streaming_ratios(folder: Path, ids: np.ndarray) -> dict[str, float]:
             counts.
     """
     loaded = models.load(str(folder.resolve()), device="cpu")
-    start = [] if loaded.start_token is None else [loaded.start_token]
-    stream = [*start, *ids.tolist()]
+    stream = fresh(loaded, torch.from_numpy(ids.astype(np.int64)))
     recent = loaded.context // 2 - 4
     policies = {
         "sinks": Policy(kind="sinks", sinks=4, recent=recent),
         "window": Policy(kind="window", sinks=4, recent=recent),
         "dense": Policy(kind="dense"),
     }
-    nats = {name: open_stream(loaded, policy).read(stream) for name, policy in policies.items()}
-    far = {name: each[4 * loaded.context :].mean().exp().item() for name, each in nats.items()}
+    nats = {name: read(loaded, policy, stream).nats for name, policy in policies.items()}
+    far = {name: perplexity(each[4 * loaded.context :]) for name, each in nats.items()}
     return {
         "sinks_perplexity": far["sinks"],
         "window_ratio": far["window"] / far["sinks"],
@@ -430,7 +430,6 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for model, log and checkpoints")
     parser.add_argument("--text", type=Path, nargs="*", default=[], help="UTF-8 files to mix with the stream")
     parser.add_argument("--held-out", type=Path, help="a text that is only measured on")
-    parser.add_argument("--stream", default="comparisons.text.prompts:training_text", help="module:function")
     parser.add_argument("--before", type=Path, help="folder of the recipe that this one follows (default: in --out)")
     parser.add_argument("--data", type=Path, help="folder of the tokenized text; runs may share it")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
@@ -449,7 +448,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     both = {"data": given.data or given.out / "data", "workers": given.workers, "save_steps": given.save_steps}
     try:
         recipe = replace(RECIPES[given.recipe], **changes)
-        sources = Sources(stream=given.stream, texts=tuple(given.text), held_out=given.held_out)
+        sources = Sources(texts=tuple(given.text), held_out=given.held_out)
         train_after(recipe, sources, given.out, before=given.before, resume=given.resume, **both)
     except StreamingError as error:
         print(error, file=sys.stderr)

@@ -8,8 +8,7 @@ random place, in the middle of a turn as well: that is how a text goes on behind
 from __future__ import annotations
 
 import json
-import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from comparisons.text.prompts import training_text
 from streaming.errors import SettingsError
 
 __all__ = [
@@ -44,18 +44,11 @@ SAMPLE_CHARACTERS = 8_000_000  # of the turns, for the tokenizer
 # Line breaks first and together: turns are tokenized one by one, and must come out as in a running text.
 WORDS = Regex(r"\n+|'(?:[sdmt]|ll|ve|re)\b| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
 
-TextSource = Callable[[int], Iterator[str]]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """Where the text comes from.
+    """The texts that are mixed with the prompt stream: UTF-8 files; `held_out` is one that is only measured on."""
 
-    `stream` names a callable, as `module:function`, that takes a seed and gives turns without end; `texts`
-    are UTF-8 files to mix with them, `held_out` is one that is only measured on.
-    """
-
-    stream: str
     texts: tuple[Path, ...] = ()
     held_out: Path | None = None
 
@@ -66,13 +59,6 @@ class Sources:
                 raise SettingsError(f"There is no text file {path}: correct its path.")
         if self.held_out in self.texts:
             raise SettingsError(f"{self.held_out} is to be held out: take it off the texts to train on.")
-
-    def open_stream(self) -> TextSource:
-        """The callable that gives the turns of a seed."""
-        try:
-            return pkgutil.resolve_name(self.stream)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise SettingsError(f"There is no stream {self.stream!r}: name it as module:function.") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,26 +134,25 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _write_tokens(folder: Path, sources: Sources, mix: Mix) -> None:
-    stream = sources.open_stream()
     books = [path.read_text(encoding="utf-8") for path in sources.texts]
-    sample = _take(stream(FIRST_SEED), min(SAMPLE_CHARACTERS, 4 * mix.stream_tokens))
+    sample = _take(training_text(FIRST_SEED), min(SAMPLE_CHARACTERS, 4 * mix.stream_tokens))
     tokenizer = train_tokenizer([*books, *sample], mix.vocabulary)
     tokenizer.save(str(folder / "tokenizer.json"))
     held_out = [sources.held_out.read_text(encoding="utf-8")] if sources.held_out else []
     arrays = {
-        "stream": _many_seeds(tokenizer, stream, mix.stream_tokens),
+        "stream": _many_seeds(tokenizer, mix.stream_tokens),
         "texts": _ids(tokenizer, books),
-        "held_out_stream": _stream_ids(tokenizer, stream(HELD_OUT_SEED), HELD_OUT_TOKENS),
+        "held_out_stream": _stream_ids(tokenizer, training_text(HELD_OUT_SEED), HELD_OUT_TOKENS),
         "held_out_text": _ids(tokenizer, held_out),
     }
     for name, ids in arrays.items():
         np.save(folder / f"{name}.npy", ids)
 
 
-def _many_seeds(tokenizer: Tokenizer, stream: TextSource, count: int) -> np.ndarray:
+def _many_seeds(tokenizer: Tokenizer, count: int) -> np.ndarray:
     """`count` ids: every seed gives its first `SEED_TOKENS`."""
     sizes = [min(SEED_TOKENS, count - start) for start in range(0, count, SEED_TOKENS)]
-    parts = [_stream_ids(tokenizer, stream(FIRST_SEED + i), size) for i, size in enumerate(sizes)]
+    parts = [_stream_ids(tokenizer, training_text(FIRST_SEED + i), size) for i, size in enumerate(sizes)]
     return np.concatenate(parts)
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from comparisons.page.payloads import payload
+from tests.text.test_facts import CASES
 
 MARKUP = "<b>${page}</b>{{value}}<script>alert(1)</script>"
 
@@ -151,6 +152,11 @@ def test_a_dense_lane_that_does_not_break_is_told_by_what_it_costs(scripts):
 )
 def test_only_a_lane_that_was_stopped_says_so(scripts, changes, recorded, said):
     assert scripts.evaluate("([lane, recorded]) => statusText(lane, {recorded})", [lane(**changes), recorded]) == said
+
+
+def test_a_fact_is_right_on_the_page_where_it_is_right_in_python(scripts):
+    found = scripts.evaluate("cases => cases.map(([text, fact]) => says(text, fact))", CASES)
+    assert found == [right for *_, right in CASES]
 
 
 def test_a_thinned_curve_keeps_its_peaks_and_its_ends(scripts):

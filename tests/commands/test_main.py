@@ -54,3 +54,12 @@ def test_a_command_that_is_not_there_is_refused_with_those_that_are(capsys) -> N
         main(["marathn"])
     assert ended.value.code == 2
     assert "'marathon'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["bench", "run", "marathon", "table 1", "figure 10"])
+@pytest.mark.parametrize("threads", [0, -3, 10**9])
+def test_every_command_with_threads_refuses_a_number_that_is_none(command: str, threads: int, capsys, tmp_path) -> None:
+    at = ["--out", str(tmp_path / "out.json")] if command in ("run", "marathon") else []
+    assert main([*command.split(), *at, "--threads", str(threads)]) == 2
+    assert "--threads must be from 1" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

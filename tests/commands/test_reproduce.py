@@ -53,7 +53,7 @@ def test_a_figure_reads_a_text_of_ones_own(model: str, tmp_path: Path, capsys: p
     ("options", "words"),
     [
         (["--cache", "16", "32"], "one cache size"),
-        (["--threads", "0"], "--threads must be 1 or more"),
+        (["--threads", "0"], "--threads must be from 1"),
         (["--tokens", "3"], "tokens must be from 64"),
         (["--text", "nowhere.txt"], "nowhere.txt cannot be read"),
         (["--csv", "nowhere/out.csv"], "There is no folder 'nowhere' to write out.csv into"),

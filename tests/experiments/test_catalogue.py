@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from comparisons.experiments.catalogue import EXPERIMENTS, prepare, run
+from comparisons.experiments.measuring import Bar
 from comparisons.experiments.results import Row, load
-from comparisons.experiments.subjects import Bar, Request, Subject
+from comparisons.experiments.subjects import Request, Subject
 from comparisons.reports.markdown import markdown
 from comparisons.text.sources import Texts, open_texts
 from streaming import models

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from comparisons.experiments.curves import along_the_stream, without_end
+from comparisons.experiments.measuring import no_bar, recomputed
 from comparisons.experiments.results import Point
-from comparisons.experiments.subjects import no_bar, recomputed_nats
 from comparisons.metrics import perplexity
 from streaming.policy import Policy
 from streaming.stream import open_stream
@@ -28,8 +28,8 @@ def test_a_point_is_the_perplexity_of_its_stretch(points: dict[str, list[Point]]
     parsed = Policy.parse(policy)
     nats = open_stream(loaded(), parsed).read(subject(2400).ids).numpy()
     for point in points[parsed.kind]:
-        assert point.perplexity == pytest.approx(perplexity(nats[point.begin : point.end]), rel=1e-4)
-        assert point.tokens == point.end - max(1, point.begin)
+        assert point.perplexity == pytest.approx(perplexity(nats[max(4, point.begin) : point.end]), rel=1e-4)
+        assert point.tokens == point.end - max(4, point.begin)
 
 
 def test_stretches_follow_each_other_to_the_end(points: dict[str, list[Point]]) -> None:
@@ -50,5 +50,5 @@ def test_every_sampled_token_is_in_a_point() -> None:
     assert sum(point.tokens for point in lane) == len(places)
     for point in lane:
         inside = places[(places >= point.begin) & (places < point.end)]
-        nats = recomputed_nats(loaded(), 32, subject(2400).ids, inside, no_bar)
+        nats = recomputed(loaded(), 32, subject(2400).ids, inside)
         assert point.perplexity == pytest.approx(perplexity(nats))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from comparisons.__main__ import main
 from comparisons.experiments.marathon import Marathon, MarathonSettings, Tape
 from comparisons.experiments.marathon_report import figures, recording, stretch_rows, table
-from comparisons.experiments.quality import read_stream
+from comparisons.experiments.measuring import prompt_ids
 from comparisons.metrics import perplexity
 from comparisons.recordings import files, player
 from comparisons.text.feeds import PromptFeed
@@ -73,7 +73,7 @@ def test_a_tape_for_a_model_without_a_start_token_begins_at_once() -> None:
 
 
 def test_it_measures_what_reading_in_one_piece_does(whole: Marathon) -> None:
-    nats = open_stream(loaded(), SETTINGS.policy, chunk=77).read(read_stream(loaded(), 0, 1500)).numpy()
+    nats = open_stream(loaded(), SETTINGS.policy, chunk=77).read(prompt_ids(loaded(), seed=0, tokens=1500)).numpy()
     for one in whole.tally.stretches:
         assert one.perplexity == pytest.approx(perplexity(nats[one.end - one.tokens : one.end]), rel=1e-4)
     assert whole.tally.first.perplexity == pytest.approx(perplexity(nats[32 : 32 + 375]), rel=1e-4)
@@ -174,7 +174,7 @@ def test_the_recording_plays(whole: Marathon, tmp_path: Path) -> None:
     assert [point[0] for point in curve] == [400, 800, 1200, 1500]
     assert [event["kind"] for event in last["events"]] == ["first-eviction", "training-length", "stopped"]
     text = "".join(piece for piece, _ in last["text"]["pieces"])
-    assert loaded().tokenizer.decode(read_stream(loaded(), 0, 1500)[-20:]) in text
+    assert loaded().tokenizer.decode(prompt_ids(loaded(), seed=0, tokens=1500)[-20:]) in text
 
 
 def test_the_recording_of_four_million_tokens_is_small(whole: Marathon, tmp_path: Path) -> None:

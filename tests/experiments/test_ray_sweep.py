@@ -12,7 +12,7 @@ import pytest
 
 from comparisons.__main__ import main
 from comparisons.experiments.cells import outcome
-from comparisons.experiments.sweep_file import Ledger
+from comparisons.experiments.sweep_file import SweepFile
 from tests.support.speaking import wait_until
 
 ray = pytest.importorskip("ray", reason="a sweep on Ray needs requirements-ray.txt")
@@ -60,7 +60,8 @@ def test_a_node_that_is_killed_in_the_middle_loses_no_cell(cluster, tmp_path: Pa
     assert main(["sweep", *argv, "--ray", cluster.address]) == 0
     killer.join()
     assert cells_left_at_the_kill[0] > 0
-    rows = Ledger(out, resume=True).rows
+    with SweepFile(out, resume=True) as file:
+        rows = file.rows
     assert len(rows) == len({row.cell for row in rows}) == 7
     for row in rows:
         assert row.perplexity == pytest.approx(outcome(row.cell).perplexity, abs=1e-6)

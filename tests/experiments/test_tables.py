@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from comparisons.experiments.measuring import first_ids, no_bar, recomputed
 from comparisons.experiments.recall import ask
 from comparisons.experiments.results import Perplexity
-from comparisons.experiments.subjects import Request, Subject, first_ids, line_break, no_bar, recomputed_nats
+from comparisons.experiments.subjects import Request, Subject
 from comparisons.experiments.tables import (
     cache_sizes,
     edges,
+    line_break,
     policies,
     recall_by_distance,
     sink_counts,
@@ -74,7 +76,7 @@ def test_recomputation_is_held_against_sinks_at_the_same_places(table_1: dict[st
     ids, row = subject().ids, table_1["recompute"]
     places = np.unique(np.linspace(64, len(ids) - 1, 25, dtype=int))
     assert row.tokens == len(places)
-    assert row.perplexity == pytest.approx(perplexity(recomputed_nats(loaded(), 32, ids, places, no_bar)))
+    assert row.perplexity == pytest.approx(perplexity(recomputed(loaded(), 32, ids, places)))
     assert row.reference == pytest.approx(perplexity(nats("sinks:4+28", ids)[places]))
 
 
@@ -92,7 +94,7 @@ def test_sinks_are_counted_at_an_equal_budget(measure, counts: list[int]) -> Non
     rows = list(measure(wanted, no_bar))
     direct = {str(n): f"sinks:{n}+{32 - n}" for n in counts}
     assert cells(rows) == {
-        key: pytest.approx(perplexity(nats(policy, wanted.ids)[1:])) for key, policy in direct.items()
+        key: pytest.approx(perplexity(nats(policy, wanted.ids)[4:])) for key, policy in direct.items()
     }
     assert all(Policy.parse(row.policy).budget == 32 for row in rows)
 
@@ -101,7 +103,7 @@ def test_cache_sizes_are_compared_with_four_sinks_each() -> None:
     wanted = subject(600, caches=(16, 64))
     direct = {"16": "sinks:4+12", "64": "sinks:4+60"}
     assert cells(cache_sizes(wanted, no_bar)) == {
-        key: pytest.approx(perplexity(nats(policy, wanted.ids)[1:])) for key, policy in direct.items()
+        key: pytest.approx(perplexity(nats(policy, wanted.ids)[4:])) for key, policy in direct.items()
     }
 
 

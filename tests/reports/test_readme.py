@@ -18,8 +18,9 @@ from tests.support.serving import ROOT
 
 MADE_UP = Quality(
     model="sink", seed=0, tokens=200_000, context=256, budget=128, in_context=2.0,
-    sinks={"0": 4000.0, "1": 2.02, "2": 2.01, "4": 2.0, "8": 1.9}, first=2.0, last=2.05, dense_past_context=500.0,
-    recompute=1.9, sinks_there=2.0, places=400, budgets={"32": 2.5, "256": 2.0, "64": 2.25}, budgets_tokens=50_000,
+    sinks={"0": 4000.0, "1": 2.02, "2": 2.01, "4": 2.0, "8": 1.9}, first=2.0, last=2.05,
+    dense=500.0, sinks_with_dense=2.5, recompute=1.9, sinks_there=2.0, places=400,
+    budgets={"32": 2.5, "256": 2.0, "64": 2.25},
     attention=Attention(
         sinks=[[0.9, 0.5], [0.7, 0.9]], sinks_queries=100, in_context=[[0.25, 0.25], [0.25, 0.75]],
         in_context_queries=90,
@@ -61,6 +62,28 @@ def test_a_result_that_is_kept_is_whole_and_of_a_bundled_model(path) -> None:
     assert path.stat().st_size < 60_000
 
 
+def perplexities(experiment: str, model: str) -> dict[str, float]:
+    rows = load((report.RESULTS / f"{experiment}.json").read_text("utf-8")).rows
+    return {row.row: row.perplexity for row in rows if row.model == model}
+
+
+def test_one_thing_has_one_number_wherever_it_is_printed() -> None:
+    """The card of a model and the tables: the same stream, the same tokens that count, the same definition."""
+    for model in models.available():
+        known = report._quality(model)
+        for experiment, name in (("table-2", "sinks"), ("table-3", "sinks"), ("table-6", "budgets")):
+            for key, perplexity in perplexities(experiment, model).items():
+                assert perplexity == pytest.approx(known[name][key], rel=1e-5), f"{experiment}, {model}, {key}"
+    known, table_1 = report._quality("sink"), perplexities("table-1", "sink")
+    four = {name: known[name] for name in ("dense", "recompute")} | {"window": known["sinks"]["0"]}
+    four |= {"sinks": known["sinks"]["4"], "line breaks": table_1["line breaks"]}
+    assert table_1 == pytest.approx(four, rel=1e-5)
+    recalled = [row for row in load((report.RESULTS / "table-7.json").read_text("utf-8")).rows if row.cache == 128]
+    cached, evicted = ([row for row in recalled if (row.end <= row.recent) == there] for there in (True, False))
+    found = [sum(getattr(row, name) for row in rows) for rows in (cached, evicted) for name in ("asked", "right")]
+    assert found == [known["recall"][name] for name in ("cached", "cached_right", "evicted", "evicted_right")]
+
+
 def test_the_marathons_figures_are_those_of_its_recording() -> None:
     known = json.loads((report.RESULTS / "marathon.json").read_text("utf-8"))
     path = ROOT / "assets" / "recordings" / "marathon.json"
@@ -82,7 +105,7 @@ def test_a_card_says_every_figure_against_what_was_aimed_at() -> None:
     assert row(page, "`sinks` 1 against")[1:] == ["0.98 to 1.02 ×", "1.010 × (2.02)"]
     assert row(page, "`recompute` against")[1:] == ["0.95 to 1.05 ×", "0.950 × (1.90)"]
     assert row(page, "`window`")[1:] == ["≥ 15 ×", "2,000 × (4,000)"]
-    assert row(page, "`dense` from token 1,024")[1:] == ["≥ 100 ×", "250 × (500.0)"]
+    assert row(page, "`dense`, 24 training lengths")[1:] == ["≥ 100 ×", "200 × (500.0)"]
     assert row(page, "`sinks` 4: last tenth")[1:] == ["0.97 to 1.03 ×", "1.025 ×"]
     assert row(page, "facts answered right while")[1:] == ["≥ 90 %", "180 of 200, 90 %"]
     assert row(page, "facts answered right after")[1:] == ["at chance", "1 of 70, 1 % (chance 2 %)"]

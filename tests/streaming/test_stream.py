@@ -169,6 +169,22 @@ def test_the_state_of_another_policy_is_refused(other: str) -> None:
         open_stream(loaded, Policy.parse(other)).restore(stream.state())
 
 
+@pytest.mark.parametrize("policy", ["sinks:2+8", "dense", "recompute:10"])
+def test_a_damaged_state_is_refused_whatever_is_missing_or_wrong(policy: str) -> None:
+    loaded = tiny.load("llama")
+    stream = open_stream(loaded, Policy.parse(policy))
+    stream.read(tiny.ids(30))
+    state = stream.state()
+    damaged = [{}, *({name: x for name, x in state.items() if name != lost} for lost in state)]
+    damaged += [{**state, name: wrong} for name in state for wrong in (None, "nonsense")]
+    tensors = {name: x for name, x in state.items() if isinstance(x, torch.Tensor)}
+    cut = {name: x[..., 1:, :] if x.ndim > 1 else x[1:] for name, x in tensors.items()}
+    damaged += [{**state, name: x} for name, x in cut.items() if x.shape != tensors[name].shape]
+    for each in damaged:
+        with pytest.raises(StreamError, match="restore it"):
+            open_stream(loaded, Policy.parse(policy)).restore(each)
+
+
 def test_a_stream_that_has_read_something_is_not_overwritten() -> None:
     stream = open_stream(tiny.load("llama"), Policy(kind="sinks", sinks=2, recent=8))
     stream.read(tiny.ids(5))

@@ -22,9 +22,7 @@ def square_but_die_of_thirteen(number: int) -> int:
 
 
 def name_and_wait(path: str) -> int:
-    """Say who is at work, and work without end, the first time; a second time there is nothing left to do."""
-    if Path(path).exists():
-        return 0
+    """Say who is at work, and work without end."""
     Path(path).write_text(str(os.getpid()))
     time.sleep(600)
     return 1

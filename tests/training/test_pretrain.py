@@ -24,7 +24,7 @@ from comparisons.training.tokens import START_ID, Mix, Sources, prepare
 from streaming import models
 from streaming.errors import SettingsError
 
-SOURCES = Sources(stream="comparisons.text.prompts:training_text")
+SOURCES = Sources()
 MIX = Mix(vocabulary=400, stream_tokens=20_000)
 SMALL = {
     "steps": 20,

@@ -26,7 +26,6 @@ from streaming.errors import SettingsError
 TURNS = list(islice(training_text(1_000_000), 200))
 TOKENIZER = train_tokenizer(TURNS, 500)
 MIX = Mix(vocabulary=400, stream_tokens=5_000)
-STREAM = "comparisons.text.prompts:training_text"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def sources(tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts")
     for name in ("read.txt", "held.txt"):
         (folder / name).write_text(f"This is {name}, and it says: zq zq zq!\n\n" * 200, encoding="utf-8")
-    return Sources(stream=STREAM, texts=(folder / "read.txt",), held_out=folder / "held.txt")
+    return Sources(texts=(folder / "read.txt",), held_out=folder / "held.txt")
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +124,7 @@ def test_rows_depend_on_the_generator_alone():
 
 def test_sources_that_cannot_be_read_are_refused(tmp_path):
     with pytest.raises(SettingsError, match="no text file"):
-        Sources(stream=STREAM, texts=(tmp_path / "missing.txt",))
+        Sources(texts=(tmp_path / "missing.txt",))
     (tmp_path / "both.txt").write_text("x", encoding="utf-8")
     with pytest.raises(SettingsError, match="held out"):
-        Sources(stream=STREAM, texts=(tmp_path / "both.txt",), held_out=tmp_path / "both.txt")
-    for name in ("comparisons.nowhere:text", "comparisons.text.prompts:nothing", "not a name"):
-        with pytest.raises(SettingsError, match="module:function"):
-            Sources(stream=name).open_stream()
+        Sources(texts=(tmp_path / "both.txt",), held_out=tmp_path / "both.txt")

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
+from types import ModuleType
 
 import pytest
 
-from comparisons.commands import schedules
-from comparisons.commands.schedules import TRIED, Schedule, drawn, load_all, page
 from streaming import models
 from streaming.errors import RecordingError
+from tests.support.serving import ROOT
+
+
+def _script() -> ModuleType:
+    """The script beside the logs, as a module."""
+    spec = importlib.util.spec_from_file_location("draw_schedules", ROOT / "docs" / "schedules" / "draw.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses ask for it
+    spec.loader.exec_module(module)
+    return module
+
+
+schedules = _script()
+TRIED, Schedule, drawn, load_all, page = (
+    getattr(schedules, name) for name in ("TRIED", "Schedule", "drawn", "load_all", "page")
+)
 
 
 def test_the_page_in_the_repository_is_that_of_the_logs() -> None:

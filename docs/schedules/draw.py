@@ -1,12 +1,11 @@
-"""`python -m comparisons schedules`: how the bundled models came to be, and the schedules that were tried before.
+"""`python docs/schedules/draw.py`: how the bundled models came to be, and the schedules that were tried before.
 
 A schedule is what a recipe says of the attention cost: how much, from when on, in which layers. The logs of the tried
-ones are kept in `docs/schedules/`, a recipe and a log each; those of the bundled models stand beside their weights.
+ones are kept beside this file, a recipe and a log each; those of the bundled models stand beside their weights.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ from comparisons.reports.images import as_image
 from streaming import models
 from streaming.errors import RecordingError
 
-__all__ = ["Schedule", "add_arguments", "drawn", "load_all", "page"]
+__all__ = ["Schedule", "drawn", "load_all", "page"]
 
-TRIED = Path(__file__).resolve().parents[2] / "docs" / "schedules"
+TRIED = Path(__file__).resolve().parent
 
 MEASURES = {
     "perplexity": "held-out perplexity, in context",
@@ -36,7 +35,7 @@ MEASURES = {
 
 PAGE = """# Schedules of the attention cost
 
-Written by `python -m comparisons schedules` from the logs beside this file and beside the bundled models. Every
+Written by `python docs/schedules/draw.py` from the logs beside this file and beside the bundled models. Every
 schedule trains the same architecture on the same data; a model with an attention cost begins every text with the
 sink token. Ratios are perplexities beyond four training lengths, on a training seed that is never trained on, over
 1,024 tokens: enough to see a collapse, not to compare its depth.
@@ -55,18 +54,6 @@ class Schedule:
     words: str
     steps: int
     evaluations: Sequence[Mapping[str, float]]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`schedules`."""
-    parser.set_defaults(command=lambda _: _write())
-
-
-def _write() -> None:
-    schedules = load_all()
-    write_whole(TRIED / "schedules.svg", as_image(drawn(schedules), "svg"))
-    write_whole(TRIED / "README.md", page(schedules).encode())
-    print(page(schedules))
 
 
 def load_all() -> list[Schedule]:
@@ -161,3 +148,9 @@ def _row(schedule: Schedule) -> list[str]:
         f"{last['dense_ratio']:,.0f}",
         f"{last['text_perplexity']:.0f}" if "text_perplexity" in last else "–",
     ]
+
+
+if __name__ == "__main__":
+    schedules = load_all()
+    write_whole(TRIED / "schedules.svg", as_image(drawn(schedules), "svg"))
+    write_whole(TRIED / "README.md", page(schedules).encode())
