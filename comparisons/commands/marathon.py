@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
@@ -87,11 +87,11 @@ def _settings(arguments: argparse.Namespace, loaded: LoadedModel) -> MarathonSet
     )
 
 
-def _run(marathon: Marathon, path: Path, checkpoint_seconds: float) -> int | None:
-    """Read to the end, or until a signal, which is returned; with a checkpoint now and then, and one at the end."""
+def _run(marathon: Marathon, path: Path, checkpoint_seconds: float) -> int:
+    """Read to the end (0), or until a signal, which is returned; with checkpoints on the way, and one at the end."""
     tally, saved = marathon.tally, time.monotonic()
     with _Stop() as stop, _progress_bar(marathon) as bar:
-        while not marathon.done and stop.signal is None:
+        while not marathon.done and not stop.signal:
             bar.update(marathon.advance())
             if tally.stretches:
                 bar.set_postfix_str(f"perplexity {tally.stretches[-1].perplexity:.3f}", refresh=False)
@@ -102,7 +102,7 @@ def _run(marathon: Marathon, path: Path, checkpoint_seconds: float) -> int | Non
     return stop.signal
 
 
-def _progress_bar(marathon: Marathon) -> tqdm:
+def _progress_bar(marathon: Marathon) -> tqdm[NoReturn]:
     """Shown in a terminal only."""
     return tqdm(
         total=marathon.settings.tokens,
@@ -119,8 +119,8 @@ class _Stop:
     """Takes note of Ctrl-C and of a polite kill; a second one acts at once, as if nobody had listened."""
 
     def __init__(self) -> None:
-        self.signal: int | None = None
-        self._before: dict[int, object] = {}
+        self.signal = 0
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> _Stop:
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
@@ -95,18 +96,12 @@ def _check_files(files: Mapping[str, Path]) -> None:
         check_images()
 
 
-def _bar(label: str, total: int) -> tqdm:
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Callable[[int], object]]:
     """Progress on stderr: often on a terminal, now and then in a log."""
     every = 0.2 if sys.stderr.isatty() else 10.0
-    return _Ticking(total=total, desc=label, unit="", file=sys.stderr, mininterval=every)
-
-
-class _Ticking(tqdm):
-    """A progress bar that is entered as a function."""
-
-    def __enter__(self) -> Callable[[int], object]:
-        super().__enter__()
-        return self.update
+    with tqdm(total=total, desc=label, unit="", file=sys.stderr, mininterval=every) as bar:
+        yield bar.update
 
 
 def _write(result: Result, experiment: Experiment, files: Mapping[str, Path]) -> None:

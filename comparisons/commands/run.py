@@ -250,7 +250,8 @@ def _lane_summary(lane: LaneFrame) -> dict[str, Any]:
         "seconds", "status", "reason", "message",
     )  # fmt: skip
     speed = rounded(tokens_per_second(lane["tokens"], lane["seconds"]), 5)
-    return {name: lane[name] for name in names} | {"tokens_per_second": speed}
+    known: dict[str, Any] = dict(lane)
+    return {name: known[name] for name in names} | {"tokens_per_second": speed}
 
 
 def table(recording: Recording) -> str:

@@ -60,14 +60,19 @@ class MarathonSettings:
     chunk: int = limited(1024, Range(min=1, max=4096, unit="tokens"))
     stretch: int = limited(10_000, Range(min=10, max=100_000, unit="tokens"))
 
+    @property
+    def budget(self) -> int:
+        """Tokens that the cache keeps."""
+        if self.policy.budget is None:
+            raise SettingsError("A dense cache grows without end: run the marathon with sinks and recent tokens.")
+        return self.policy.budget
+
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
         check_limits(self)
-        if self.policy.budget is None:
-            raise SettingsError("A dense cache grows without end: run the marathon with sinks and recent tokens.")
-        if self.tokens < 4 * self.policy.budget:
+        if self.tokens < 4 * self.budget:
             raise SettingsError(
-                f"tokens must be at least four caches of {self.policy.budget} tokens, not {self.tokens}: read further, "
+                f"tokens must be at least four caches of {self.budget} tokens, not {self.tokens}: read further, "
                 "or keep fewer recent tokens."
             )
 
@@ -127,7 +132,7 @@ class Marathon:
         self.tally = Tally(
             total=settings.tokens,
             stretch=settings.stretch,
-            filled=settings.policy.budget,
+            filled=settings.budget,
             rss_bytes=process_rss_bytes(),
         )
         _remember_few_words(loaded)

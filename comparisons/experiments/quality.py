@@ -302,6 +302,8 @@ def _attention(loaded: LoadedModel, ids: Tensor, budget: int) -> Attention:
 
 
 def _four_digits(share: SinkShare) -> list[list[float]]:
+    if share.by_head is None:
+        return []
     return [[round(each, 4) for each in heads] for heads in share.by_head.tolist()]
 
 

@@ -53,7 +53,8 @@ def outcomes(cells: Sequence[Cell], address: str) -> Iterator[Row | Failure]:
 
 def _outcome(ray: ModuleType, ended: object, cell: Cell) -> Row | Failure:
     try:
-        return ray.get(ended)
+        one: Row | Failure = ray.get(ended)
+        return one
     except ray.exceptions.RayError as error:
         return Failure(cell=cell, words=f"Ray gave it up ({type(error).__name__}): {str(error).splitlines()[0]}")
 

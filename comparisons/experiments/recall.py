@@ -49,9 +49,14 @@ class Asked:
     said: str
 
     @property
+    def answer(self) -> str:
+        """The words that make an answer right."""
+        return self.turn.answer or ""
+
+    @property
     def right(self) -> bool:
         """Whether the fact is in what was said."""
-        return says(self.said, self.turn.answer)
+        return says(self.said, self.answer)
 
     @property
     def distance(self) -> int:
@@ -97,10 +102,10 @@ def chance(asked: Sequence[Asked], among: Sequence[Asked]) -> float | None:
     """
     keys: dict[str, Counter[str]] = {}
     for each in among:
-        keys.setdefault(each.form, Counter())[each.turn.answer] += 1
+        keys.setdefault(each.form, Counter())[each.answer] += 1
     shares = []
     for each in asked:
-        others = keys[each.form] - Counter([each.turn.answer])
+        others = keys[each.form] - Counter([each.answer])
         if others:
             shares.append(sum(n for answer, n in others.items() if says(each.said, answer)) / others.total())
     return sum(shares) / len(shares) if shares else None
@@ -117,10 +122,9 @@ def _until(feed: PromptFeed, tokens: int) -> Iterator[Segment]:
 
 def _asked(loaded: LoadedModel, stream: Stream, turn: Turn, told: list[tuple[int, Segment]]) -> Asked:
     (begin, _), (last, reply) = told[0], told[-1]
+    answer = turn.answer or ""
     ends = [
-        start + _answer_length(loaded, segment.ids, turn.answer) - 1
-        for start, segment in told
-        if turn.answer in _text(segment)
+        start + _answer_length(loaded, segment.ids, answer) - 1 for start, segment in told if answer in _text(segment)
     ]
     return Asked(
         turn=turn,
@@ -132,13 +136,15 @@ def _asked(loaded: LoadedModel, stream: Stream, turn: Turn, told: list[tuple[int
 
 
 def _text(segment: Segment) -> str:
+    if segment.turn is None:
+        return ""
     return segment.turn.prompt_text if segment.part == "prompt" else segment.turn.reply_text
 
 
 def _answer_length(loaded: LoadedModel, ids: tuple[int, ...], answer: str) -> int:
     """Tokens up to the end of an answer; all of them where the tokenizer changes its spelling."""
     lengths = range(1, len(ids) + 1)
-    return next((n for n in lengths if answer in loaded.tokenizer.decode(ids[:n])), len(ids))
+    return next((n for n in lengths if answer in loaded.tokenizer.decode(list(ids[:n]))), len(ids))
 
 
 def _say(loaded: LoadedModel, stream: Stream) -> str:

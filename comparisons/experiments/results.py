@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from streaming.errors import RecordingError
 
@@ -117,6 +117,8 @@ class StepCost:
 
 Row = Perplexity | Recalled | Point | StepCost
 
+Kind = TypeVar("Kind", Perplexity, Recalled, Point, StepCost)
+
 ROWS: dict[str, type[Row]] = {
     **dict.fromkeys(("table 1", "table 2", "table 3", "table 6"), Perplexity),
     "table 7": Recalled,
@@ -171,6 +173,10 @@ class Result:
     experiment: str
     about: About
     rows: tuple[Row, ...]
+
+    def of(self, kind: type[Kind]) -> tuple[Kind, ...]:
+        """The rows of a type, which are all of them or none."""
+        return tuple(row for row in self.rows if isinstance(row, kind))
 
     def as_json(self) -> str:
         """One JSON document, a row a line; `load` reads it."""

@@ -104,7 +104,7 @@ class Panel:
 @cache
 def colours() -> Mapping[str, str]:
     """The page's colours by name, those of its light theme."""
-    light = re.search(r":root \{(.*?)\n\}", STYLE.read_text("utf-8"), re.DOTALL)[1]
+    light = STYLE.read_text("utf-8").partition(":root {")[2].partition("\n}")[0]
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light))
 
 
@@ -187,7 +187,7 @@ def _add(figure: go.Figure, panel: Panel, box: _Box, number: str) -> None:
 
 def _axis(axis: Axis, domain: list[float], anchor: str) -> dict[str, object]:
     look = colours()
-    drawn = {
+    drawn: dict[str, object] = {
         "type": "log" if axis.log else "linear",
         "range": [axis.place(end) for end in axis.span],
         "domain": domain,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import plotly.graph_objects as go
 
-from comparisons.experiments.results import ModelFacts, Perplexity, Point, Recalled, Result, StepCost
+from comparisons.experiments.results import Kind, ModelFacts, Perplexity, Point, Recalled, Result, StepCost
 from comparisons.reports.drawing import DASHES, Axis, Line, Mark, Panel, colours, draw
 from comparisons.reports.markdown import number
 
@@ -36,7 +36,7 @@ def _threads(count: int) -> str:
     return f"{count} thread" + ("s" if count != 1 else "")
 
 
-def _of(rows: Iterable, model: ModelFacts) -> list:
+def _of(rows: Iterable[Kind], model: ModelFacts) -> list[Kind]:
     return [row for row in rows if row.model == model.name]
 
 
@@ -65,10 +65,11 @@ def _about(model: ModelFacts) -> str:
 
 def _policies(result: Result) -> list[Panel]:
     """Table 1: a point for each policy, on one scale for all models."""
-    x = Axis(title="perplexity, log scale", span=_span((row.perplexity for row in result.rows), log=True), log=True)
+    known = result.of(Perplexity)
+    x = Axis(title="perplexity, log scale", span=_span((row.perplexity for row in known), log=True), log=True)
     panels = []
     for model in result.about.models:
-        rows: list[Perplexity] = _of(result.rows, model)[::-1]
+        rows = _of(known, model)[::-1]
         lines = [
             Line(
                 name="", x=[row.perplexity], y=[place], colour=colours()[LANES[row.row]], dash=None, symbol="circle",
@@ -76,7 +77,7 @@ def _policies(result: Result) -> list[Panel]:
             )
             for place, row in enumerate(rows) if row.perplexity
         ]  # fmt: skip
-        ticks = {place: ROWS[row.row] for place, row in enumerate(rows)}
+        ticks = {float(place): ROWS[row.row] for place, row in enumerate(rows)}
         y = Axis(title="", span=(-0.6, len(rows) - 0.3), ticks=ticks)
         panels.append(Panel(title=_about(model), x=x, y=y, lines=lines))
     return panels
@@ -84,17 +85,18 @@ def _policies(result: Result) -> list[Panel]:
 
 def _by_sinks(result: Result) -> list[Panel]:
     """Tables 2 and 3: a line for each model."""
-    keys = list(dict.fromkeys(row.row for row in result.rows))
-    one = len({row.cache for row in result.rows}) == 1
-    ticks = {place: f"{key}+{result.rows[0].cache - int(key)}" if one else key for place, key in enumerate(keys)}
+    rows = result.of(Perplexity)
+    keys = list(dict.fromkeys(row.row for row in rows))
+    one = len({row.cache for row in rows}) == 1
+    ticks = {float(place): f"{key}+{rows[0].cache - int(key)}" if one else key for place, key in enumerate(keys)}
     x = Axis(title="sinks + recent tokens" if one else "sinks", span=(-0.4, len(keys) - 0.6), ticks=ticks)
     return [_model_lines(result, x, lambda row: keys.index(row.row), "one cache budget for all")]
 
 
 def _by_cache(result: Result) -> list[Panel]:
     """Table 6: a line for each model."""
-    caches = sorted({row.cache for row in result.rows})
-    ticks = {cache: f"{cache:,}" for cache in caches}
+    caches = sorted({row.cache for row in result.of(Perplexity)})
+    ticks = {float(cache): f"{cache:,}" for cache in caches}
     x = Axis(title="cache, tokens, log scale", span=(caches[0] / 1.3, caches[-1] * 1.3), log=True, ticks=ticks)
     return [_model_lines(result, x, lambda row: row.cache, "4 sinks, the rest recent tokens")]
 
@@ -102,13 +104,13 @@ def _by_cache(result: Result) -> list[Panel]:
 def _model_lines(result: Result, x: Axis, place: Callable[[Perplexity], float], title: str) -> Panel:
     look, lines = colours(), []
     for model, (dash, symbol) in zip(result.about.models, _looks(result), strict=True):
-        rows: list[Perplexity] = sorted(_of(result.rows, model), key=place)
+        rows = sorted(_of(result.of(Perplexity), model), key=place)
         lines.append(Line(
             name=model.name, x=[place(row) for row in rows], y=[row.perplexity for row in rows],
             colour=look["sinks"], dash=dash, symbol=symbol,
             colours=[look[row.policy.partition(":")[0]] for row in rows],
         ))  # fmt: skip
-    y = _perplexity_axis(row.perplexity for row in result.rows)
+    y = _perplexity_axis(row.perplexity for row in result.of(Perplexity))
     return Panel(title=title, x=x, y=y, lines=_with_values(lines))
 
 
@@ -132,7 +134,7 @@ def _looks(result: Result) -> list[tuple[str, str]]:
 
 def _recall(result: Result) -> list[Panel]:
     """Table 7: a chart for each model and cache size."""
-    rows: Sequence[Recalled] = result.rows
+    rows = result.of(Recalled)
     far = max(row.end for row in rows)
     near = min(_middle(row) for row in rows)
     panels = []
@@ -145,7 +147,9 @@ def _recall(result: Result) -> list[Panel]:
 def _recall_panel(model: ModelFacts, rows: list[Recalled], near: float, far: float) -> Panel:
     look, recent = colours(), rows[0].recent
     chance = [(_middle(row), row.chance) for row in rows if row.chance is not None]
-    right = [(_middle(row), row.right / row.asked, _interval(row.right, row.asked)) for row in rows]
+    right: list[tuple[float, float | None, tuple[float, float]]] = [
+        (_middle(row), row.right / row.asked, _interval(row.right, row.asked)) for row in rows
+    ]
     # Nothing is drawn across the eviction: it would look as if recall faded there.
     right.insert(sum(row.end <= recent for row in rows), (recent, None, (0, 0)))
     lines = [
@@ -184,20 +188,21 @@ def _interval(right: int, asked: int) -> tuple[float, float]:
 
 def _along(result: Result) -> list[Panel]:
     """Figure 3: a chart for each model, tokens on a linear scale."""
-    most = max(point.end for point in result.rows)
+    most = max(point.end for point in result.of(Point))
     return [_curves(result, model, Axis(title="tokens read", span=(0, most))) for model in result.about.models]
 
 
 def _without_end(result: Result) -> list[Panel]:
     """Figure 5: a chart for each model, tokens on a logarithmic scale."""
-    ends = [point.end for point in result.rows]
+    ends = [point.end for point in result.of(Point)]
     x = Axis(title="tokens read, log scale", span=(min(ends), max(ends)), log=True)
     return [_curves(result, model, x) for model in result.about.models]
 
 
 def _curves(result: Result, model: ModelFacts, x: Axis) -> Panel:
-    y = Axis(title="perplexity, log scale", span=_span((p.perplexity for p in result.rows), log=True), log=True)
-    points: list[Point] = _of(result.rows, model)
+    every = result.of(Point)
+    y = Axis(title="perplexity, log scale", span=_span((p.perplexity for p in every), log=True), log=True)
+    points = _of(every, model)
     lanes = {kind: [point for point in points if point.kind == kind] for kind in NAMES}
     marks = [Mark(at=model.context, text=f"training length {model.context:,}")] if model.context < x.span[1] else []
     return Panel(
@@ -224,12 +229,12 @@ def _curve(kind: str, points: list[Point], most: float) -> Line:
 
 def _costs(result: Result) -> list[Panel]:
     """Figure 10: time and memory of each model."""
-    return [panel for model in result.about.models for panel in _cost_panels(_of(result.rows, model), model)]
+    return [panel for model in result.about.models for panel in _cost_panels(_of(result.of(StepCost), model), model)]
 
 
 def _cost_panels(costs: list[StepCost], model: ModelFacts) -> Iterable[Panel]:
     caches = sorted({cost.cache for cost in costs})
-    ticks = {cache: f"{cache:,}" for cache in caches}
+    ticks = {float(cache): f"{cache:,}" for cache in caches}
     x = Axis(title="cache, tokens, log scale", span=(caches[0] / 1.15, caches[-1] * 1.05), log=True, ticks=ticks)
     measures: Mapping[str, Callable[[StepCost], float]] = {
         "ms per token": lambda cost: cost.ms_per_token,

@@ -70,6 +70,7 @@ def as_image(figure: go.Figure, kind: str) -> bytes:
     size = {"width": figure.layout.width, "height": figure.layout.height, "scale": SHARP if kind == "png" else 1}
     try:
         # Without mathjax=False it would be fetched from the network.
-        return kaleido.calc_fig_sync(figure, opts={"format": kind, **size}, kopts={"mathjax": False})
+        drawn: bytes = kaleido.calc_fig_sync(figure, opts={"format": kind, **size}, kopts={"mathjax": False})
+        return drawn
     except (BrowserClosedError, BrowserFailedError, JavascriptError, KaleidoError) as error:
         raise StreamingError(f"The browser did not draw the {kind.upper()}: try again, or use --html.") from error

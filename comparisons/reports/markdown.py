@@ -82,13 +82,14 @@ def _count(parameters: int) -> str:
 
 def _fits(published: Published, result: Result) -> bool:
     """Whether the paper's rows are rows of ours."""
-    return isinstance(result.rows[0], Perplexity) and set(published.keys) <= set(_keys(result.rows))
+    keys = _keys(result.of(Perplexity))
+    return bool(keys) and set(published.keys) <= set(keys)
 
 
 def _beside(grid: Grid, published: Published, result: Result) -> Grid:
     headers, rows = grid
     names = [f"paper: {column.name}" for column in published.columns]
-    keys = _keys(result.rows)
+    keys = _keys(result.of(Perplexity))
     cells = [[column.values.get(key, NOTHING) for column in published.columns] for key in keys]
     return [*headers, *names], [[*row, *more] for row, more in zip(rows, cells, strict=True)]
 
@@ -109,7 +110,7 @@ def _thousands(key: str) -> str:
 
 
 def _by_policy(result: Result) -> tuple[Grid, str]:
-    rows: Sequence[Perplexity] = result.rows
+    rows = result.of(Perplexity)
 
     def cell(row: Perplexity) -> str:
         if row.row == "sinks" or not row.perplexity or not row.reference:
@@ -130,7 +131,7 @@ def _by_policy(result: Result) -> tuple[Grid, str]:
 
 
 def _by_sinks(result: Result) -> tuple[Grid, str]:
-    rows: Sequence[Perplexity] = result.rows
+    rows = result.of(Perplexity)
     cells = _pivot(result, rows, lambda row: row.row, lambda row: number(row.perplexity))
     grid = (
         ["sinks + recent", *(f"`{name}`" for name in _models(result))],
@@ -140,7 +141,7 @@ def _by_sinks(result: Result) -> tuple[Grid, str]:
 
 
 def _by_cache(result: Result) -> tuple[Grid, str]:
-    rows: Sequence[Perplexity] = sorted(result.rows, key=lambda row: row.cache)
+    rows = sorted(result.of(Perplexity), key=lambda row: row.cache)
     cells = _pivot(result, rows, lambda row: row.cache, lambda row: number(row.perplexity))
     grid = (
         ["cache, tokens", "sinks + recent", *(f"`{name}`" for name in _models(result))],
@@ -150,7 +151,7 @@ def _by_cache(result: Result) -> tuple[Grid, str]:
 
 
 def _by_distance(result: Result) -> tuple[Grid, str]:
-    rows: Sequence[Recalled] = sorted(result.rows, key=lambda row: (row.cache, row.begin))
+    rows = sorted(result.of(Recalled), key=lambda row: (row.cache, row.begin))
 
     def cell(row: Recalled) -> str:
         return f"{row.right} of {row.asked}, {row.right / row.asked:.0%} ({_share(row.chance)})"
@@ -171,7 +172,7 @@ def _by_distance(result: Result) -> tuple[Grid, str]:
 
 
 def _by_stretch(result: Result) -> tuple[Grid, str]:
-    points: Sequence[Point] = result.rows
+    points = result.of(Point)
     lanes = list(dict.fromkeys((point.model, point.policy) for point in points))
     known = {(point.model, point.policy, point.end): number(point.perplexity) for point in points}
     ends = _spread(sorted({point.end for point in points if (point.model, point.policy) == lanes[-1]}))
@@ -189,7 +190,7 @@ def _by_stretch(result: Result) -> tuple[Grid, str]:
 
 
 def _by_cost(result: Result) -> tuple[Grid, str]:
-    costs: Sequence[StepCost] = result.rows
+    costs = result.of(StepCost)
     known = {(each.model, each.cache, each.kind): each for each in costs}
     rows = []
     for model, cache in dict.fromkeys((each.model, each.cache) for each in costs):

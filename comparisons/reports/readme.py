@@ -71,7 +71,7 @@ def _quality(name: str) -> dict[str, Any]:
     """What `measure --save` wrote beside a bundled model."""
     path = models.BUNDLED / name / "quality.json"
     try:
-        known = json.loads(path.read_text("utf-8"))
+        known: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except OSError:
         known = {}
     if missing := {field.name for field in fields(Quality)} - known.keys():

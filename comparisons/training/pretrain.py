@@ -74,11 +74,11 @@ def build_model(recipe: Recipe, initial: Path | None = None) -> LlamaForCausalLM
         bos_token_id=START_ID if recipe.start else None,
         eos_token_id=None,
         pad_token_id=None,
-        attn_implementation="eager",  # returns its probabilities, and is the fastest in bfloat16 on a CPU
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         model = LlamaForCausalLM(config)
+    model.set_attn_implementation("eager")  # gives its probabilities, and is the fastest in bfloat16 on a CPU
     if initial is not None:
         model.load_state_dict(LlamaForCausalLM.from_pretrained(initial).state_dict())
     return model
@@ -189,7 +189,7 @@ class Training:
         context = self.recipe.context
         text = ids[: len(ids) // context * context].reshape(-1, context)[:rows].astype(np.int64)
         batch = torch.from_numpy(_with_start(self.recipe, text))
-        results = list(self._pool.map(self._measure_row, batch.split(1)))
+        results = list(self._pool.map(self._measure_row, torch.split(batch, 1)))
         return torch.stack([loss for loss, _ in results]), torch.stack([each for _, each in results]).mean(0)
 
     @torch.inference_mode()
@@ -398,7 +398,7 @@ class _Log:
     def write(self, step: int, evaluated: dict[str, float]) -> None:
         """Write a line of the steps since the last one, with an evaluation where there was one."""
         total = self._recipe.steps_before + step
-        record = {"step": total, "tokens": total * self._recipe.rows * self._recipe.context}
+        record: dict[str, float] = {"step": total, "tokens": total * self._recipe.rows * self._recipe.context}
         count = len(self._added)
         names = self._added[-1]
         record |= {name: sum(each.get(name, 0.0) for each in self._added) / count for name in names}
@@ -443,7 +443,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; return the exit status."""
     given = _arguments(arguments)
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers gives it no types
     changes = {name: getattr(given, name) for name in ("steps", "seed") if getattr(given, name) is not None}
     both = {"data": given.data or given.out / "data", "workers": given.workers, "save_steps": given.save_steps}
     try:

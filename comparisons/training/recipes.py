@@ -113,7 +113,7 @@ _LATER = replace(_PLAIN, mix_from=0.0, cost_from=0.0, cost_ramp_steps=1, last_ra
 
 def _chain(name: str, *, start: bool, costs: tuple[float, float, float, float]) -> Iterator[Recipe]:
     """Four stages after the plain one, each with a learning rate that rises once more and falls."""
-    stages = (
+    stages: tuple[dict[str, Any], ...] = (
         {"steps": 1_200, "peak_rate": 1.5e-3, "decay_from": 0.3, "cost_ramp_steps": 200},
         {"steps": 400, "peak_rate": 1e-3, "decay_from": 0.3, "cost_ramp_steps": 50, "warm_up_steps": 30},
         {"steps": 1_000, "peak_rate": 1.5e-3, "decay_from": 0.2, "warm_up_steps": 50},

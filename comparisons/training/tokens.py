@@ -108,7 +108,10 @@ def wrap(tokenizer: Tokenizer, *, start: bool) -> PreTrainedTokenizerFast:
     if start:
         own.post_processor = processors.TemplateProcessing(f"{START} $A", special_tokens=[(START, START_ID)])
         special["bos_token"] = START
-    return PreTrainedTokenizerFast(tokenizer_object=own, clean_up_tokenization_spaces=False, **special)
+    wrapped: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # it has no types
+        tokenizer_object=own, clean_up_tokenization_spaces=False, **special
+    )
+    return wrapped
 
 
 def prepare(folder: Path, sources: Sources, mix: Mix) -> Tokens:
