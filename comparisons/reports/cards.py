@@ -11,9 +11,9 @@ from typing import Any
 
 from comparisons.experiments.measuring import DENSE_TRAINING_LENGTHS, SINKS
 from comparisons.experiments.recall import TOKENS
-from comparisons.reports.markdown import number, table, times
+from comparisons.reports.markdown import Grid, number, table, times
 
-__all__ = ["card", "side_by_side"]
+__all__ = ["card", "headlines", "side_by_side"]
 
 Figures = Mapping[str, Any]
 """One `quality.json`; `comparisons.experiments.quality.Quality` says what is in it."""
@@ -21,19 +21,32 @@ Figures = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Claim:
-    """One row: what is claimed, what was aimed at for `sink` (empty for nothing), and the words for what came out."""
+    """One row: what is claimed, what was aimed at for `sink` (empty for nothing), and the words for what came out.
+
+    `first` is whether the README shows it.
+    """
 
     what: str
     target: str = ""
+    first: bool = False
     cell: Callable[[Figures], str]
 
 
 def side_by_side(measured: Sequence[Figures]) -> str:
     """One column for each model, beside what was aimed at."""
     first = measured[0]
+    claims = table(_grid(measured, _claims(first)))
+    return f"{claims}\n\n{_circumstances(first)} Recomputation was sampled at {first['places']} tokens."
+
+
+def headlines(measured: Sequence[Figures]) -> str:
+    """The rows that say what the method is for, one column for each model."""
+    return table(_grid(measured, [claim for claim in _claims(measured[0]) if claim.first]))
+
+
+def _grid(measured: Sequence[Figures], claims: Sequence[_Claim]) -> Grid:
     headers = ["", "aim for `sink`", *(f"`{q['model']}`" for q in measured)]
-    rows = [[claim.what, claim.target, *(claim.cell(q) for q in measured)] for claim in _claims(first)]
-    return f"{table((headers, rows))}\n\n{_circumstances(first)} Recomputation was sampled at {first['places']} tokens."
+    return headers, [[claim.what, claim.target, *(claim.cell(q) for q in measured)] for claim in claims]
 
 
 def card(q: Figures) -> str:
@@ -54,15 +67,22 @@ def card(q: Figures) -> str:
 def _claims(q: Figures) -> list[_Claim]:
     """The rows; `q` says what is the same for all models: training length and budget."""
     return [
-        _Claim(what="perplexity in context (dense)", cell=lambda q: number(q["in_context"])),
-        _Claim(what="perplexity, `sinks` 4", cell=lambda q: number(_four(q))),
+        _Claim(first=True, what="perplexity in context (dense)", cell=lambda q: number(q["in_context"])),
+        _Claim(first=True, what="perplexity, `sinks` 4", cell=lambda q: number(_four(q))),
         _Claim(
             what="`sinks` 4 against in context", target="≤ 1.08 ×", cell=lambda q: _precise(_four(q) / q["in_context"])
         ),
         _Claim(what="`sinks` 1 against `sinks` 4", target="0.98 to 1.02 ×", cell=lambda q: _share_of_four(q, "1")),
-        _Claim(what="`recompute` against `sinks` 4, the same tokens", target="0.95 to 1.05 ×", cell=_recomputed),
-        _Claim(what="`window` (no sinks) against `sinks` 4", target="≥ 15 ×", cell=lambda q: _share_of_four(q, "0")),
         _Claim(
+            first=True, what="`recompute` against `sinks` 4, the same tokens", target="0.95 to 1.05 ×",
+            cell=_recomputed,
+        ),
+        _Claim(
+            first=True, what="`window` (no sinks) against `sinks` 4", target="≥ 15 ×",
+            cell=lambda q: _share_of_four(q, "0"),
+        ),
+        _Claim(
+            first=True,
             what=f"`dense`, {DENSE_TRAINING_LENGTHS} training lengths, against `sinks` 4 on the same tokens",
             target="≥ 100 ×", cell=lambda q: f"{times(q['dense'] / q['sinks_with_dense'])} ({number(q['dense'])})",
         ),
@@ -70,8 +90,8 @@ def _claims(q: Figures) -> list[_Claim]:
             what="`sinks` 4: last tenth of the stream against the first after the cache filled",
             target="0.97 to 1.03 ×", cell=lambda q: _precise(q["last"] / q["first"]),
         ),
-        _Claim(what="facts answered right while in the cache", target="≥ 90 %", cell=_in_the_cache),
-        _Claim(what="facts answered right after they left it", target="at chance", cell=_evicted),
+        _Claim(first=True, what="facts answered right while in the cache", target="≥ 90 %", cell=_in_the_cache),
+        _Claim(first=True, what="facts answered right after they left it", target="at chance", cell=_evicted),
         _Claim(what="mean attention on the 4 sinks, cache full", cell=lambda q: _percent(q["attention"]["sinks"])),
         _Claim(what="mean attention on token 0, in context", cell=lambda q: _percent(q["attention"]["in_context"])),
     ]  # fmt: skip

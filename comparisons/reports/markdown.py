@@ -11,7 +11,7 @@ from comparisons.experiments.results import Perplexity, Point, Recalled, Result,
 from comparisons.reports import paper
 from comparisons.reports.paper import Published
 
-__all__ = ["markdown", "number", "table", "times"]
+__all__ = ["Grid", "markdown", "number", "table", "times"]
 
 NOTHING = "–"
 ROW_LIMIT = 16

@@ -9,9 +9,11 @@ import pytest
 
 from comparisons.experiments.quality import Attention, Quality, Recall, TextQuality
 from comparisons.experiments.results import load
+from comparisons.paths import RESULTS
 from comparisons.recordings import files, player
 from comparisons.reports import readme as report
 from comparisons.reports.cards import card, side_by_side
+from comparisons.reports.results_pages import PAGES, page, quality
 from streaming import models
 from streaming.errors import SettingsError
 from tests.support.serving import ROOT
@@ -40,20 +42,29 @@ def row(page: str, begin: str) -> list[str]:
 
 def test_readme_and_cards_hold_what_was_measured() -> None:
     pages = report.pages()
-    assert len(pages) == 1 + len(models.available())
-    for path, page in pages.items():
-        assert path.read_text("utf-8") == page, f"{path.name}: run python -m comparisons report"
+    assert len(pages) == 1 + len(models.available()) + len(PAGES)
+    assert {path.name for path in (ROOT / "docs" / "results").glob("*.md")} == PAGES.keys()
+    for path, text in pages.items():
+        assert path.read_text("utf-8") == text, f"{path.name}: run python -m comparisons report"
 
 
-def test_the_readme_shows_the_papers_tables_beside_the_papers_own_numbers() -> None:
-    page = (ROOT / "README.md").read_text("utf-8")
+def test_the_readme_is_short_and_links_every_page_of_results() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 200
+    assert "](docs/results/README.md)" in readme
+    index = page("README.md")
+    assert all(f"]({name})" in index for name in PAGES if name != "README.md")
+
+
+def test_the_papers_tables_stand_beside_the_papers_own_numbers() -> None:
+    page = (ROOT / "docs" / "results" / "paper.md").read_text("utf-8")
     for name in ("Table 1", "Table 2", "Table 3", "Table 6", "Table 7", "Figure 10"):
         assert re.search(rf"{name}: .*?The paper’s own numbers: {name}", page, re.DOTALL), name
     assert "Llama-2-7B, cache 4096" in page
     assert "3359.95" in page
 
 
-@pytest.mark.parametrize("path", sorted(report.RESULTS.glob("*-*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*-*.json")), ids=lambda path: path.stem)
 def test_a_result_that_is_kept_is_whole_and_of_a_bundled_model(path) -> None:
     result = load(path.read_text("utf-8"))
     assert path.stem == result.experiment.replace(" ", "-")
@@ -63,29 +74,29 @@ def test_a_result_that_is_kept_is_whole_and_of_a_bundled_model(path) -> None:
 
 
 def perplexities(experiment: str, model: str) -> dict[str, float]:
-    rows = load((report.RESULTS / f"{experiment}.json").read_text("utf-8")).rows
+    rows = load((RESULTS / f"{experiment}.json").read_text("utf-8")).rows
     return {row.row: row.perplexity for row in rows if row.model == model}
 
 
 def test_one_thing_has_one_number_wherever_it_is_printed() -> None:
     """The card of a model and the tables: the same stream, the same tokens that count, the same definition."""
     for model in models.available():
-        known = report._quality(model)
+        known = quality(model)
         for experiment, name in (("table-2", "sinks"), ("table-3", "sinks"), ("table-6", "budgets")):
             for key, perplexity in perplexities(experiment, model).items():
                 assert perplexity == pytest.approx(known[name][key], rel=1e-5), f"{experiment}, {model}, {key}"
-    known, table_1 = report._quality("sink"), perplexities("table-1", "sink")
+    known, table_1 = quality("sink"), perplexities("table-1", "sink")
     four = {name: known[name] for name in ("dense", "recompute")} | {"window": known["sinks"]["0"]}
     four |= {"sinks": known["sinks"]["4"], "line breaks": table_1["line breaks"]}
     assert table_1 == pytest.approx(four, rel=1e-5)
-    recalled = [row for row in load((report.RESULTS / "table-7.json").read_text("utf-8")).rows if row.cache == 128]
+    recalled = [row for row in load((RESULTS / "table-7.json").read_text("utf-8")).rows if row.cache == 128]
     cached, evicted = ([row for row in recalled if (row.end <= row.recent) == there] for there in (True, False))
     found = [sum(getattr(row, name) for row in rows) for rows in (cached, evicted) for name in ("asked", "right")]
     assert found == [known["recall"][name] for name in ("cached", "cached_right", "evicted", "evicted_right")]
 
 
 def test_the_marathons_figures_are_those_of_its_recording() -> None:
-    known = json.loads((report.RESULTS / "marathon.json").read_text("utf-8"))
+    known = json.loads((RESULTS / "marathon.json").read_text("utf-8"))
     path = ROOT / "assets" / "recordings" / "marathon.json"
     assert path.stat().st_size <= 200_000
     recording = files.load(path)
@@ -138,4 +149,4 @@ def test_a_page_without_markers_is_told_of() -> None:
 
 def test_a_model_that_was_not_measured_is_told_of_with_the_command() -> None:
     with pytest.raises(SettingsError, match="python -m comparisons measure nowhere --save"):
-        report._quality("nowhere")
+        quality("nowhere")

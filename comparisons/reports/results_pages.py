@@ -1,0 +1,150 @@
+"""The pages in `docs/results/`, made whole of files of the repository: nothing in them is written by hand.
+
+A page is an entry in `PAGES`. `python -m comparisons report` writes them all; a test fails where one is out of date.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from comparisons.experiments import results
+from comparisons.experiments.catalogue import EXPERIMENTS
+from comparisons.experiments.quality import Quality
+from comparisons.paths import RESULTS
+from comparisons.reports import paper
+from comparisons.reports.cards import side_by_side
+from comparisons.reports.markdown import markdown, number, table
+from streaming import models
+from streaming.errors import SettingsError
+
+__all__ = ["PAGES", "Page", "kept", "marathon", "page", "quality"]
+
+_MIB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """A page of results: its title, what it is about in a sentence, and what makes the rest of it."""
+
+    title: str
+    about: str
+    body: Callable[[], str]
+
+
+def page(name: str) -> str:
+    """A page of `PAGES`, whole.
+
+    Raises:
+        SettingsError: a file that it is made of is missing.
+    """
+    one = PAGES[name]
+    written = "<!-- written by `python -m comparisons report` -->"
+    return f"{written}\n\n# {one.title}\n\n{one.about}\n\n{one.body()}\n"
+
+
+def quality(name: str) -> dict[str, Any]:
+    """What `measure --save` wrote beside a bundled model."""
+    path = models.BUNDLED / name / "quality.json"
+    try:
+        known: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except OSError:
+        known = {}
+    if missing := {field.name for field in fields(Quality)} - known.keys():
+        raise SettingsError(
+            f"{path} is not there or of an earlier version (no {min(missing)!r}): run `python -m comparisons measure "
+            f"{name} --save {path}`."
+        )
+    return known
+
+
+def kept(name: str) -> str:
+    """What `make results` wrote of an experiment.
+
+    Raises:
+        SettingsError: it did not.
+    """
+    path = RESULTS / f"{name.replace(' ', '-')}.json"
+    try:
+        return path.read_text("utf-8")
+    except OSError:
+        raise SettingsError(f"{path.name} is missing in assets/results: run `make results`.") from None
+
+
+def _index() -> str:
+    others = [f"- [{one.title}]({name}): {one.about}" for name, one in PAGES.items() if one.body is not _index]
+    return "\n".join(others)
+
+
+def _models() -> str:
+    cards = ", ".join(f"[`{name}`](../../assets/models/{name}/README.md)" for name in models.available())
+    return f"{side_by_side([quality(name) for name in models.available()])}\n\nAll figures of each: {cards}."
+
+
+def _paper() -> str:
+    """Every table and figure of the paper that was measured, in the catalogue's order."""
+    return "\n\n".join(
+        f"## {name.capitalize()}: {each.title}\n\n{markdown(results.load(kept(name)))}"
+        for name, each in EXPERIMENTS.items()
+        if name in MEASURED or (RESULTS / f"{name.replace(' ', '-')}.json").exists()
+    )
+
+
+def _long_stream() -> str:
+    return marathon(json.loads(kept("marathon")))
+
+
+def marathon(known: Mapping[str, Any]) -> str:
+    """The figures of a marathon, as `marathon --json` wrote them."""
+    span = f"{known['span']:,}"
+    settled, most = (known[name] / _MIB for name in ("rss_after_first_span_bytes", "rss_most_since_bytes"))
+    rows = [
+        [
+            "time",
+            f"{known['minutes']:.1f} minutes, {known['tokens_per_second']:,.0f} tokens/s",
+            "4,000,000 tokens in 10 minutes",
+        ],
+        [f"perplexity, first {span} tokens after the cache filled", number(known["perplexity_first_span"]), ""],
+        [
+            f"perplexity, last {span} tokens",
+            f"{number(known['perplexity_last_span'])}, {known['last_against_first']:.3f} ×",
+            "0.97 to 1.03 ×",
+        ],
+        ["keys and values, at the end", f"{known['kv_bytes']:,} bytes", "constant"],
+        [
+            f"resident memory, after the first {span} tokens, and most since",
+            f"{settled:,.0f} MiB, {most:,.0f} MiB, {known['rss_most_against_first']:.3f} ×",
+            "≤ 1.02 ×",
+        ],
+    ]
+    head = [f"{known['tokens']:,} tokens, `{known['model']}`, `{known['policy']}`", "measured", "aim"]
+    about = (
+        f"Seed {known['seed']} of the prompt stream, {known['dtype']}, threads: {known['threads']}, torch "
+        f"{known['torch']}, killed and resumed: {known['resumes']} ×. {paper.MARATHON}"
+    )
+    return f"{table((head, rows))}\n\n{about}"
+
+
+MEASURED = ("table 1", "table 2", "table 3", "table 6", "table 7", "figure 10")
+"""What must be there; figures 3 and 5 are shown where they were measured, too."""
+
+PAGES: Mapping[str, Page] = {
+    "README.md": Page(title="Results", about="What was measured, and how, by `make results`.", body=_index),
+    "bundled-models.md": Page(
+        title="The bundled models",
+        about="What each of them does under each policy, beside what was aimed at.",
+        body=_models,
+    ),
+    "paper.md": Page(
+        title="The paper’s experiments",
+        about="Its tables and figures on the bundled models, with the paper’s own numbers beside.",
+        body=_paper,
+    ),
+    "long-stream.md": Page(
+        title="A long stream",
+        about="Four million tokens under attention sinks, in one run that can be killed and gone on with.",
+        body=_long_stream,
+    ),
+}
