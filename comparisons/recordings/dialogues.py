@@ -1,46 +1,55 @@
-"""A dialogue kept in a file: its shape, saving and loading, and what is taken from it as the history of another one.
-
-The file is one JSON object: `{"format": "streaming-dialogue", "version": 1, "header": {…}, "lanes": [{…}, …]}`. A lane
-has the records of its turns as `comparisons.runs.dialogue_lane.TurnRecord` says them.
-"""
+"""A dialogue kept in a file, as docs/recording-format.md describes it, and taken from it as the history of another."""
 
 from __future__ import annotations
 
 import platform
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 import transformers
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from comparisons.files import write_whole
+from comparisons.recordings import files
 from comparisons.runs.dialogue import Answered, Dialogue
 from comparisons.runs.dialogue_lane import TurnRecord
+from comparisons.runs.shapes import STRICT, Count, Items, Setting, Words
 from comparisons.text.requests import Request
-from streaming.errors import RecordingError, SettingsError
+from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 
-__all__ = ["DialogueHeader", "DialogueLaneRecording", "DialogueRecording", "history", "load", "recorded", "save"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "DialogueHeader",
+    "DialogueLaneRecording",
+    "DialogueRecording",
+    "history",
+    "load",
+    "recorded",
+    "save",
+]
 
-LONGEST_BYTES = 16 << 20
-
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+FORMAT: Literal["streaming-dialogue"] = "streaming-dialogue"
+VERSION = 1
 
 
 class DialogueHeader(BaseModel):
     """What was known before the dialogue began; `heard` counts the turns that were read as its history."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
-    model: str
-    context: Annotated[int, Field(ge=1)]
+    model: Words
+    context: Count
     dtype: str
     device: str
-    bytes_per_token: Annotated[int, Field(ge=0)]
-    heard: Annotated[int, Field(ge=0)]
-    settings: dict[str, str | int | float]
+    bytes_per_token: Count
+    heard: Count
+    settings: dict[str, Setting]
     versions: dict[str, str]
     recorded_at: str
 
@@ -48,24 +57,38 @@ class DialogueHeader(BaseModel):
 class DialogueLaneRecording(BaseModel):
     """One lane."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     policy: str
     status: Literal["waiting", "hearing", "answering", "stopped", "failed"]
     reason: str | None
-    message: str
-    turns: list[TurnRecord]
+    message: Words
+    turns: Items[TurnRecord]
 
 
 class DialogueRecording(BaseModel):
     """One dialogue; the fields are those of the file."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
-    format: Literal["streaming-dialogue"] = "streaming-dialogue"
-    version: Literal[1] = 1
+    format: Literal["streaming-dialogue"] = FORMAT
+    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
     header: DialogueHeader
-    lanes: Annotated[list[DialogueLaneRecording], Field(min_length=1)]
+    lanes: Annotated[Items[DialogueLaneRecording], Field(min_length=1)]
+
+    @field_validator("lanes")
+    @classmethod
+    def _all_different(cls, lanes: list[DialogueLaneRecording]) -> list[DialogueLaneRecording]:
+        if len({lane.policy for lane in lanes}) < len(lanes):
+            raise PydanticCustomError("lanes", "the same policy twice")
+        return lanes
+
+
+class _DialogueFile(DialogueRecording):
+    """One as a file has it: it says what it is."""
+
+    format: Literal["streaming-dialogue"]
+    version: Annotated[int, Field(ge=1, le=VERSION)]
 
 
 def recorded(dialogue: Dialogue, loaded: LoadedModel) -> DialogueRecording:
@@ -110,7 +133,7 @@ def recorded(dialogue: Dialogue, loaded: LoadedModel) -> DialogueRecording:
 
 def save(recording: DialogueRecording, path: Path) -> None:
     """Write a recording."""
-    write_whole(path, recording.model_dump_json(exclude_none=False).encode())
+    write_whole(path, recording.model_dump_json().encode())
 
 
 def load(path: Path) -> DialogueRecording:
@@ -119,16 +142,7 @@ def load(path: Path) -> DialogueRecording:
     Raises:
         RecordingError: there is none, or it is damaged; the message says where.
     """
-    try:
-        if path.stat().st_size > LONGEST_BYTES:
-            raise RecordingError(f"{path} is larger than any dialogue: it must be another file.")
-        return DialogueRecording.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise RecordingError(f"{path} is no whole recording of a dialogue: {where}: {first['msg']}.") from None
+    return files.read(path, partial(files.parse, _DialogueFile, DialogueRecording))
 
 
 def history(recording: DialogueRecording, turns: int) -> list[Answered]:

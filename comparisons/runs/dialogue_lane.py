@@ -13,6 +13,7 @@ import torch
 from typing_extensions import TypedDict
 
 from comparisons.metrics import finite_or_none, perplexity
+from comparisons.runs.shapes import Count, Measured, Number
 from comparisons.runs.speech import answered, broken_words, repetition
 from comparisons.text.chat import ChatForm, Message
 from comparisons.text.detokenise import Detokeniser
@@ -39,24 +40,24 @@ class TurnRecord(TypedDict):
     whether all tokens of the telling were in the cache when it was asked.
     """
 
-    turn: int
+    turn: Count
     kind: str
     message: str
     answer: str
     whole: bool
-    tokens: int
-    message_tokens: int
-    answer_tokens: int
-    perplexity: float | None
-    perplexity_latest: float | None
-    first_token_ms: float
-    ms_per_token: float | None
-    kv_bytes: int
-    cache_tokens: int
-    repetition: float | None
-    repetition_latest: float | None
-    broken_words: float | None
-    asks: int | None
+    tokens: Count
+    message_tokens: Count
+    answer_tokens: Count
+    perplexity: Measured
+    perplexity_latest: Measured
+    first_token_ms: Number
+    ms_per_token: Measured
+    kv_bytes: Count
+    cache_tokens: Count
+    repetition: Measured
+    repetition_latest: Measured
+    broken_words: Measured
+    asks: Count | None
     right: bool | None
     in_cache: bool | None
 

@@ -18,7 +18,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BeforeValidator, TypeAdapter, with_config
 from typing_extensions import NotRequired, TypedDict
 
-from comparisons.runs.shapes import STRICT, Count, Items, Measured, Number, Row, Seconds, Setting
+from comparisons.runs.shapes import STRICT, Count, Items, Measured, Number, Row, Seconds, Setting, Words
 
 __all__ = [
     "FRAME_VERSION",
@@ -182,7 +182,7 @@ class LaneNumbers(TypedDict):
     tokens: Count
     status: Status
     reason: Reason | None
-    message: str
+    message: Words
     kv_bytes: Count
     kv_allocated_bytes: Count
     cache_tokens: Count
@@ -217,9 +217,9 @@ class Header(TypedDict):
     `source` and `source_characters` say what is read, see `comparisons.text.feeds.Source`.
     """
 
-    model: str
+    model: Words
     context: Count
-    source: str
+    source: Words
     source_characters: Count
     seed: Count
     kv_budget_bytes: Count

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-from pydantic import ConfigDict, FailFast, Field, GetCoreSchemaHandler, ValidationError, WrapValidator
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, GetCoreSchemaHandler, ValidationError, WrapValidator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from typing_extensions import is_typeddict
 
-__all__ = ["STRICT", "Count", "Items", "Measured", "Number", "Row", "Seconds", "Setting"]
+__all__ = ["STRICT", "Count", "Items", "Measured", "Number", "Row", "Seconds", "Setting", "Words"]
 
 MOST_COUNT = 2**53
 """The largest whole number that every reader of JSON keeps exactly."""
@@ -53,6 +53,14 @@ def _finite(value: object) -> object:
 
 Measured = Annotated[Number | None, _NullUnlessFinite()]
 """A number that may not be known, or not be finite: None then."""
+
+
+def _writable(words: object) -> object:
+    return words.encode("utf-8", "replace").decode() if isinstance(words, str) else words
+
+
+Words = Annotated[str, BeforeValidator(_writable)]
+"""A text with names in it, of files and models: what of them is no Unicode (half a surrogate pair) becomes "?"."""
 
 
 @dataclass(frozen=True)

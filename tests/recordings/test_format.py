@@ -17,6 +17,7 @@ from comparisons.commands.run import KEPT
 from comparisons.paths import RECORDINGS
 from comparisons.recordings import files, player
 from comparisons.recordings.compare import compare
+from comparisons.recordings.dialogues import DialogueHeader, DialogueLaneRecording, DialogueRecording
 from comparisons.recordings.format import (
     FORMAT,
     VERSION,
@@ -25,6 +26,7 @@ from comparisons.recordings.format import (
     SinkShareMoment,
     TextMoment,
 )
+from comparisons.runs.dialogue_lane import TurnRecord
 from comparisons.runs.frames import (
     Answer,
     CurvePoint,
@@ -347,6 +349,10 @@ def described(section: str) -> list[str]:
         ("Answers", Answer),
         ("Events", Event),
         ("Shares", SinkShareMoment),
+        ("Dialogues", DialogueRecording),
+        ("Header of a dialogue", DialogueHeader),
+        ("Lanes of a dialogue", DialogueLaneRecording),
+        ("Turns", TurnRecord),
     ],
 )
 def test_each_field_is_described_in_its_place_and_no_other_is(section, record):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from comparisons.recordings.recorder import record
 from comparisons.runs.frames import Frame, checked
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
+from comparisons.text.feeds import Source
 from streaming.policy import Policy
 from tests.support.recorded import live_frames
 from tests.support.speaking import loaded
@@ -55,6 +57,14 @@ def test_what_is_no_frame_is_a_fault_that_is_named():
     frame = {**live_frames()[-1], "rss_bytes": -1}
     with pytest.raises(ValidationError, match="rss_bytes"):
         checked(frame)
+
+
+def test_a_name_that_is_no_unicode_ends_no_run():
+    named = replace(loaded(), name="bad\udcff")
+    settings = RunSettings(lanes=(Policy.parse("sinks:4+28"),), max_tokens=60)
+    kept = record(Run(named, settings, source=Source(name="caf\udce9.txt")))
+    header = files.loads(files.dumps(kept)).header
+    assert (header["model"], header["source"]) == ("bad?", "caf?.txt")
 
 
 @pytest.mark.parametrize("chunk", [1, 256])

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from annotated_types import Ge, Le, MinLen
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
@@ -50,6 +51,8 @@ def _plain(kind: Any) -> st.SearchStrategy:
 
 
 def _record(kind: Any) -> st.SearchStrategy:
+    if issubclass(kind, BaseModel):
+        return st.fixed_dictionaries(fields_of(kind)).map(lambda fields: kind(**fields))
     fields = {name: of(each) for name, each in get_type_hints(kind, include_extras=True).items()}
     if is_typeddict(kind):
         return st.fixed_dictionaries(fields)
