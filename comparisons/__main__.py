@@ -25,6 +25,7 @@ COMMANDS = {
     "sweep": "perplexity and memory over models, sinks and cache sizes, in parallel",
     "table": "one of the paper's tables, on any model",
     "figure": "one of the paper's figures, on any model",
+    "paper": "the paper's tables and figures on a model of one's own, as one report; goes on where it was ended",
     "measure": "what a model does under each policy, on a held-out seed of the prompt stream",
     "bench": "what reading and decoding cost, as ratios; on an otherwise idle machine",
     "report": "write what was measured of the bundled models into the README and their cards",

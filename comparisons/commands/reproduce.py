@@ -22,7 +22,7 @@ from comparisons.text.sources import open_texts
 from streaming import models
 from streaming.errors import SettingsError
 
-__all__ = ["add_arguments"]
+__all__ = ["add_arguments", "progress"]
 
 FILES = ("csv", "json", "html", "svg", "png")
 
@@ -59,7 +59,7 @@ def _reproduce(experiment: Experiment, arguments: argparse.Namespace) -> None:
         for name in arguments.model or experiment.models
     ]
     _check_names([each.name for each in loaded])
-    result = run(experiment, [prepare(experiment, each, request) for each in loaded], _bar)
+    result = run(experiment, [prepare(experiment, each, request) for each in loaded], progress)
     print(f"{_title(experiment)}\n\n{markdown(result)}")
     _write(result, experiment, files)
 
@@ -97,7 +97,7 @@ def _check_files(files: Mapping[str, Path]) -> None:
 
 
 @contextmanager
-def _bar(label: str, total: int) -> Iterator[Callable[[int], object]]:
+def progress(label: str, total: int) -> Iterator[Callable[[int], object]]:
     """Progress on stderr: often on a terminal, now and then in a log."""
     every = 0.2 if sys.stderr.isatty() else 10.0
     with tqdm(total=total, desc=label, unit="", file=sys.stderr, mininterval=every) as bar:
