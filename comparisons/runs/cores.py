@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 __all__ = ["Cores"]
 
@@ -17,9 +19,31 @@ class Cores:
 
     def __init__(self, count: int) -> None:
         """So many may work at once."""
-        self._free = count
+        self._count = self._free = count
+        self._lanes = 0
         self._lock = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
+
+    @contextmanager
+    def lane(self) -> Iterator[None]:
+        """One more thread comes and goes that will want to work now and then."""
+        with self._lock:
+            self._lanes += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._lanes -= 1
+
+    @property
+    def share(self) -> int:
+        """How many cores each may work on at once without taking one from another: 1 at least."""
+        return max(1, self._count // max(1, self._lanes))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
 
     def __enter__(self) -> None:
         """Wait for the turn."""

@@ -10,9 +10,14 @@ __all__ = ["TICK_SECONDS", "Pacer", "RunClock"]
 TICK_SECONDS = 0.1
 """How often a lane at a set pace reads: a slow pace token by token, a fast one some at a time, which costs less."""
 
-_LONGEST_READ_SECONDS = 0.2
-"""How long one read should take, so that a lane soon notices that it is to stop. Where a single token takes about
-as long (a large model, a busy machine), a read may take twice that token's time: shorter ones would gain nothing."""
+_LONGEST_READ_SECONDS = 2.0
+"""How long one read should take, so that a pause is kept and curves move; a stop does not wait for its end."""
+
+_HURRIED_READ_SECONDS = 0.2
+"""How long while others wait: lanes for their turn, or a visitor for the rest of an answer."""
+
+_EASILY = 2.0
+"""A lane whose reads are so many times faster than its pace may read less at a time."""
 
 _CATCH_UP_SECONDS = 0.5
 """How much reading a lane that was held up may make good at once."""
@@ -50,10 +55,11 @@ class RunClock:
 
 
 class Pacer:
-    """How many tokens a lane may read now, for the pace asked for and for being able to stop soon.
+    """How many tokens a lane may read now, for the pace asked for and by the time that its reads take.
 
-    Attributes:
-        most: tokens that can be read at once without stopping late.
+    A lane at a set pace reads a tick's worth at a time. Where that takes longer than the tick, as with a large model
+    that reads a few tokens hardly faster than many, the tick grows until the lane keeps its pace, or goes as fast as it
+    can.
     """
 
     def __init__(self, clock: RunClock) -> None:
@@ -63,19 +69,25 @@ class Pacer:
         self._due = 1.0
         self._missing = 0.0
         self._asked_at = time.monotonic()
-        self.most = 1
-        self._alone_seconds = 0.0
+        self._most, self._rate = 1, 0.0
+        self._tick = TICK_SECONDS
+        self.read_seconds = 0.0
 
-    def due(self, pace: float | None, chunk: int) -> int:
+    def most(self, *, hurried: bool) -> int:
+        """Tokens that may be read at once."""
+        return min(self._most, max(1, int(self._rate * _HURRIED_READ_SECONDS))) if hurried else self._most
+
+    def due(self, pace: float | None, chunk: int, *, hurried: bool = False) -> int:
         """Tokens to read now; 0 to wait until a tick's worth of them, one at least, is due."""
         self._asked_at = time.monotonic()
-        most = min(chunk, self.most)
+        most = min(chunk, self.most(hurried=hurried))
         if pace is None:
             return most
         now = self._clock.seconds()
-        self._due = min(self._due + (now - self._looked) * pace, max(1.0, pace * _CATCH_UP_SECONDS))
+        most_due = max(1.0, pace * max(_CATCH_UP_SECONDS, 2 * self._tick))
+        self._due = min(self._due + (now - self._looked) * pace, most_due)
         self._looked = now
-        self._missing = max(1.0, min(most, pace * TICK_SECONDS)) - self._due
+        self._missing = max(1.0, min(most, pace * self._tick)) - self._due
         return min(most, int(self._due)) if self._missing <= 0 else 0
 
     @property
@@ -87,10 +99,14 @@ class Pacer:
         """How long to wait after `due` was 0; no longer than a tick, since the pace may change."""
         return TICK_SECONDS if pace is None else min(TICK_SECONDS, self._missing / pace)
 
-    def took(self, tokens: int, seconds: float) -> None:
+    def took(self, tokens: int, seconds: float, pace: float | None = None) -> None:
         """What a read took, to know how long the next may be."""
         self._due = max(0.0, self._due - tokens)
-        if tokens:
-            self._alone_seconds = seconds if tokens == 1 else min(seconds, self._alone_seconds)
-            fitting = int(tokens * max(_LONGEST_READ_SECONDS, 2 * self._alone_seconds) / seconds)
-            self.most = max(1, self.most // 2, min(2 * self.most, fitting))
+        if not tokens:
+            return
+        self.read_seconds, self._rate = seconds, tokens / max(seconds, 1e-9)
+        self._most = max(1, self._most // 2, min(2 * self._most, int(self._rate * _LONGEST_READ_SECONDS)))
+        if pace is not None:
+            keeps_pace = self._rate > _EASILY * pace
+            tick = self._tick / 2 if keeps_pace else 2 * self._tick if self._rate < pace else self._tick
+            self._tick = min(_LONGEST_READ_SECONDS, max(TICK_SECONDS, tick))

@@ -6,7 +6,7 @@
 
 Each lane has a thread of its own and goes at its own speed, up to the pace that is asked for. What goes wrong
 in one lane ends that lane, in words; the others go on. Leaving the `with` block, or closing the frames, ends
-the threads and frees the caches within a second: a lane looks up from its work every fifth of one.
+the threads and frees the caches within a second: a lane looks up from its work between any two layers of the model.
 
 A visitor may `ask` while a run goes or is held: every lane answers from its present state, on a fork of its stream,
 and goes on as if nothing had happened; where an answer takes long, it reads now and then meanwhile. There is one
@@ -21,11 +21,12 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timezone
 from functools import partial
 
+from comparisons.runs.cores import Cores
 from comparisons.runs.frames import Frame, Reason, RunState
+from comparisons.runs.interrupt import make_interruptible
 from comparisons.runs.lanes import Lane, lane_journal
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.questions import Questions
@@ -36,6 +37,7 @@ from comparisons.runs.telling import Teller, header
 from comparisons.runs.worker import Worker, join
 from comparisons.text.feeds import Feed, PromptFeed, Source
 from streaming.errors import StreamError
+from streaming.machine import read_machine
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 
@@ -60,7 +62,7 @@ class Run:
         *,
         source: Source | None = None,
         memory: KvMemory | None = None,
-        cores: AbstractContextManager[object] | None = None,
+        cores: Cores | None = None,
         run_id: str | None = None,
     ) -> None:
         """Take the parts; nothing runs yet.
@@ -71,8 +73,8 @@ class Run:
             feed: what to read; by default the prompt stream of the settings' seed.
             source: what the feed is called in the header.
             memory: for keys and values, shared with other runs; without it there is no limit but each lane's budget.
-            cores: entered by a lane for each piece of its work, shared with other runs: a semaphore that lets as many
-                work at once as there are cores. More would take no less time, and keep whoever serves waiting.
+            cores: on which lanes take turns, shared with other runs; by default those of this machine. More lanes at
+                work would take no less time, and keep whoever serves waiting.
             run_id: names the run in its frames; by default a name of its own.
         """
         self.id = run_id or uuid.uuid4().hex[:12]
@@ -81,8 +83,9 @@ class Run:
         self.live = LiveSettings(settings, settings.tokens_per_second)
         self._loaded = loaded
         self._feed = feed or PromptFeed(loaded.tokenizer, loaded.start_token, seed=settings.seed)
-        self._memory, self._cores = memory or KvMemory(), cores or nullcontext()
+        self._memory, self._cores = memory or KvMemory(), cores or Cores(max(1, round(read_machine().cores)))
         self._steering = Steering()
+        make_interruptible(loaded.model)
         self._workers = [self._worker(policy) for policy in settings.lanes]
         self._threads: list[threading.Thread] = []
         self._questions = Questions(loaded.tokenizer)

@@ -60,7 +60,8 @@ class RunSettings(LaneSettings):
         max_seconds: all lanes stop after so much running time; pauses are not counted.
         tokens_per_second: the pace, None for as fast as the machine can. A run's pace can be changed
         (`Run.live`).
-        threads: of torch, for each lane.
+        threads: of torch, for each lane; None for as many as there are cores that no other lane wants, as long as its
+        reads are long.
         frames_per_second: how often the run is told.
     """
 
@@ -68,7 +69,7 @@ class RunSettings(LaneSettings):
     seed: int = limited(0, Range(min=0, max=9999, unit=""))
     max_seconds: float = limited(600.0, Range(min=0.1, max=7 * 86_400, unit="seconds", whole=False))
     tokens_per_second: float | None = limited(None, PACE)
-    threads: int = limited(1, Range(min=1, max=256, unit="threads"))
+    threads: int | None = limited(None, Range(min=1, max=256, unit="threads", optional=True))
     frames_per_second: float = limited(5.0, Range(min=0.1, max=30, unit="frames per second", whole=False))
 
     def __post_init__(self) -> None:

@@ -6,11 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import torch
 
+from comparisons.runs.cores import Cores
+from comparisons.runs.interrupt import Interrupted, interruptible
 from comparisons.runs.journal import Journal
 from comparisons.runs.lanes import Lane
 from comparisons.runs.pacing import TICK_SECONDS, Pacer
@@ -25,6 +27,10 @@ _LOG = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 30.0
 """How long to wait for a thread inside a read that cannot be interrupted, before giving it up in the log."""
+
+
+_LONG_READ_SECONDS = 0.05
+"""From there on a read gains by more threads."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -51,7 +57,7 @@ class Worker:
     journal: Journal
     replies: Replies
     open: Callable[[], Lane]
-    cores: AbstractContextManager[object]
+    cores: Cores
     ended: Callable[[], None]
     bytes_per_token: int = field(default=0, init=False)
 
@@ -72,10 +78,11 @@ class Worker:
 
     def _work(self, lane: Lane | None) -> None:
         """The thread, from the first token to the last."""
-        torch.set_num_threads(self.settings.threads)
+        torch.set_num_threads(self.settings.threads or 1)
         try:
             if lane is not None:
-                self._drive(lane)
+                with self.cores.lane(), interruptible(lambda: self.steering.stopping):
+                    self._drive(lane)
         except BaseException as error:  # there is nobody above a thread to tell
             self._fail(error)
         finally:
@@ -92,16 +99,21 @@ class Worker:
                 lane.journal.end("stopped", steering.why)
             elif steering.clock.seconds() >= self.settings.max_seconds:
                 lane.journal.end("stopped", "seconds")
-            elif lane.replies.wanted and not (steering.going and pacer.overdue):
-                self._reply(lane, pacer)
-            elif not steering.going:
-                self._hold(lane)
-            elif lane.answering:
-                with self._turn() as goes_on:
-                    if goes_on:
-                        lane.advance(1)
             else:
-                self._read(lane, pacer)
+                with suppress(Interrupted):
+                    self._step(lane, pacer)
+
+    def _step(self, lane: Lane, pacer: Pacer) -> None:
+        if lane.replies.wanted and not (self.steering.going and pacer.overdue):
+            self._reply(lane, pacer)
+        elif not self.steering.going:
+            self._hold(lane)
+        elif lane.answering:
+            with self._turn() as goes_on:
+                if goes_on:
+                    lane.advance(1)
+        else:
+            self._read(lane, pacer)
 
     @contextmanager
     def _turn(self) -> Iterator[bool]:
@@ -122,26 +134,37 @@ class Worker:
         try:
             with self._turn() as goes_on:
                 if goes_on:
-                    lane.reply(min(pacer.most, self.settings.chunk))
+                    lane.reply(min(pacer.most(hurried=True), self.settings.chunk))
+        except Interrupted:
+            raise
         except Exception as error:
             tokens = lane.journal.tokens
             _LOG.error("Lane %s cannot reply after %d tokens.", self.name, tokens, exc_info=error)
             lane.replies.decline(_words(error, tokens))
 
     def _read(self, lane: Lane, pacer: Pacer) -> None:
-        due = pacer.due(self.live.pace, self.settings.chunk)
+        pace = self.live.pace
+        due = pacer.due(pace, self.settings.chunk, hurried=self.cores.crowded or lane.replies.wanted)
         if due == 0:
             if not lane.replies.wanted:
-                self.steering.rest(pacer.wait_seconds(self.live.pace))
+                self.steering.rest(pacer.wait_seconds(pace))
             return
         with self._turn() as goes_on:
             if not goes_on:
                 return
+            self._set_threads(pacer.read_seconds)
             began = time.perf_counter()
             read = lane.advance(due)
-            pacer.took(read, time.perf_counter() - began)
+            pacer.took(read, time.perf_counter() - began, pace)
         if not read and not lane.ended:  # the feed has nothing yet
             self.steering.rest(TICK_SECONDS)
+
+    def _set_threads(self, read_seconds: float) -> None:
+        """Of torch, in this thread: those that find no free core spin, and short reads gain nothing by them."""
+        if self.settings.threads is None:
+            threads = self.cores.share if read_seconds > _LONG_READ_SECONDS else 1
+            if threads != torch.get_num_threads():
+                torch.set_num_threads(threads)
 
     def _fail(self, error: BaseException) -> None:
         tokens = self.journal.tokens
