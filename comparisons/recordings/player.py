@@ -109,6 +109,7 @@ class _Player:
         first = self._first(lane.label, points)
         answers = [answer for answer in lane.answers if answer["seconds"] <= seconds]
         shown = max(0, len(answers) - TAIL_ANSWERS)
+        judged = [right for answer in answers if (right := answer.get("right")) is not None]
         events = [event for event in lane.events if event["seconds"] <= seconds]
         sinks = [event["kind"] for event in events if event["kind"] in ("sinks-aside", "sinks-back")]
         return {
@@ -120,6 +121,7 @@ class _Player:
             "curve": {"from": first, "points": lane.curve[first:points]},
             "text": _text(lane, seconds),
             "answers": {"from": shown, "items": answers[shown:]},
+            "judged": {"asked": len(judged), "right": sum(judged)},
             "said": None,
             "told": [],
             "sink_share": _share(lane, self._recording.moments[moment]["seconds"]),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from comparisons.runs.cursor import Asked
 from comparisons.runs.journal import Journal
 from comparisons.runs.settings import LiveSettings
 from comparisons.text.detokenise import Detokeniser
-from comparisons.text.prompts import Turn
+from comparisons.text.facts import says
 from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
 from streaming.stream import Stream
 
 __all__ = ["Answer", "PromptAnswers"]
 
-_ANSWERS_BEFORE_GAPS_GROW = 16
+_ANSWERS_BEFORE_GAPS_GROW = 32
 
 
 class Answer:
@@ -70,40 +71,55 @@ class Answer:
 
 
 class PromptAnswers:
-    """A lane's answers to prompts of the stream, one at a time."""
+    """A lane's answers to questions of the stream for what it told, one at a time; all lanes answer the same ones.
 
-    def __init__(self, journal: Journal, live: LiveSettings, every: int) -> None:
+    Saying a token takes as long as reading dozens. So each time the stream has doubled, half as many are answered: a
+    slow reader finds answers often, and a fast one, who comes far, spends little time on them; yet which ones depends
+    on nothing but the text and the smallest cache of the run.
+    """
+
+    def __init__(self, journal: Journal, live: LiveSettings, every: int, reach: int | None) -> None:
         """None yet.
 
         Args:
             journal: what is said goes there.
             live: says whether prompts are answered at all.
-            every: turns from one answered prompt to the next at first.
+            every: of the questions whose fact is still in every cache, one in so many is answered at first, and one in
+                twice as many of the others.
+            reach: tokens in the smallest cache of the run; None where there is no bound.
         """
-        self._journal, self._live, self._every = journal, live, every
+        self._journal, self._live, self._every, self._reach = journal, live, every, reach
+        self._asked = {True: 0, False: 0}
         self._answer: Answer | None = None
+        self._expected = ""
 
     @property
     def going(self) -> bool:
         """Whether there is more to say."""
         return self._answer is not None
 
-    def chooses(self, turn: Turn) -> bool:
-        """Whether this turn's prompt is to be answered."""
-        return self._live.answers and _is_answered(turn.index, self._every)
+    def chooses(self, asked: Asked, at: int) -> bool:
+        """Whether this question, which ends with token `at`, is to be answered."""
+        near = self._reach is None or at - asked.told_at <= self._reach
+        number, every = self._asked[near], self._every if near else 2 * self._every
+        self._asked[near] += 1
+        while number >= _ANSWERS_BEFORE_GAPS_GROW * every:
+            every *= 2
+        return self._live.answers and number % every == 0
 
-    def begin(self, turn: Turn, answer: Answer) -> None:
-        """Answer this turn's prompt, step by step."""
-        self._answer = answer
-        self._journal.begin_answer(turn)
+    def begin(self, asked: Asked, answer: Answer) -> None:
+        """Answer this question, step by step."""
+        self._answer, self._expected = answer, asked.turn.answer or ""
+        self._journal.begin_answer(asked.turn, asked.told_at)
 
     def step(self) -> None:
-        """Say the next token."""
+        """Say the next token; what is complete is judged."""
         if self._answer is None:
             return
         self._journal.set_status("answering")
         done = self._answer.step()
-        self._journal.say(self._answer.text, done=done)
+        said = self._answer.text
+        self._journal.say(said, right=says(said, self._expected) if done else None)
         if done:
             self.close()
 
@@ -112,15 +128,3 @@ class PromptAnswers:
         if self._answer is not None:
             self._answer.close()
             self._answer = None
-
-
-def _is_answered(index: int, every: int) -> bool:
-    """Every `every`-th turn at first; each time the stream has doubled, the gaps double.
-
-    Saying a token takes as long as reading dozens. So a slow reader finds answers often, and a fast one, who comes
-    far, spends little time on them; yet it depends on nothing but the turn.
-    """
-    gap = every
-    while index >= _ANSWERS_BEFORE_GAPS_GROW * gap:
-        gap *= 2
-    return index % gap == 0

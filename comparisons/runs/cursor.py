@@ -9,17 +9,29 @@ from typing import Final
 from comparisons.text.feeds import Feed, Segment
 from comparisons.text.prompts import Tells, Turn
 
-__all__ = ["Cut", "FeedCursor"]
+__all__ = ["Asked", "Cut", "FeedCursor"]
 
 _NOTHING: Final = Segment(ids=(), part="start")
 
 
+_KEPT_TURNS = 1024
+"""Of so many turns it is known where they began: questions go a few dozen turns back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A turn whose prompt asks for a fact, and the tokens before the turn that told it."""
+
+    turn: Turn
+    told_at: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cut:
-    """Tokens to read, the turn to answer after them, and the facts that they tell, each with its end's place."""
+    """Tokens to read, the question to answer after them, and the facts that they tell, each with its end's place."""
 
     ids: tuple[int, ...]
-    asks: Turn | None = None
+    asks: Asked | None = None
     told: tuple[tuple[int, Tells], ...] = ()
 
 
@@ -30,17 +42,19 @@ class FeedCursor:
         ended: whether the feed has come to its end.
     """
 
-    def __init__(self, feed: Feed, answered: Callable[[Turn], bool]) -> None:
+    def __init__(self, feed: Feed, answered: Callable[[Asked, int], bool]) -> None:
         """At the beginning.
 
         Args:
             feed: the text; it is iterated here and nowhere else.
-            answered: whether the prompt of a turn is to be answered.
+            answered: whether a question that is read after so many tokens is to be answered; asked once for each.
         """
         self._segments: Iterator[Segment | None] = iter(feed)
         self._answered = answered
         self._segment = _NOTHING
         self._used = 0
+        self._tokens = 0
+        self._begins: dict[int, int] = {}
         self.ended = False
 
     def take(self, most: int) -> Cut:
@@ -51,10 +65,11 @@ class FeedCursor:
             segment = self._segment
             fresh = segment.ids[self._used : self._used + most - len(ids)]
             ids.extend(fresh)
-            self._used += len(fresh)
+            self._used, self._tokens = self._used + len(fresh), self._tokens + len(fresh)
             if self._used == len(segment.ids) and segment.turn is not None:
-                if segment.part == "prompt" and self._answered(segment.turn):
-                    return Cut(ids=tuple(ids), asks=segment.turn, told=tuple(told))
+                asked = self._asked(segment.turn) if segment.part == "prompt" else None
+                if asked is not None and self._answered(asked, self._tokens):
+                    return Cut(ids=tuple(ids), asks=asked, told=tuple(told))
                 if segment.part == "reply" and segment.turn.tells is not None:
                     told.append((len(ids), segment.turn.tells))
         return Cut(ids=tuple(ids), told=tuple(told))
@@ -65,6 +80,11 @@ class FeedCursor:
             return () if start_token is None else (start_token,)
         between = self._used == len(self._segment.ids) and self._segment.part in ("start", "reply")
         return () if between else blank_line
+
+    def _asked(self, turn: Turn) -> Asked | None:
+        """What the prompt asks for, where it was told in this text."""
+        told_at = None if turn.asks is None else self._begins.get(turn.asks)
+        return None if told_at is None else Asked(turn=turn, told_at=told_at)
 
     def _refill(self) -> bool:
         """Whether there is something to take; a feed that has nothing yet is asked again another time."""
@@ -79,4 +99,7 @@ class FeedCursor:
             return False
         if segment is not None:
             self._segment, self._used = segment, 0
+            if segment.turn is not None:
+                self._begins.setdefault(segment.turn.index, self._tokens)
+                self._begins.pop(segment.turn.index - _KEPT_TURNS, None)
         return segment is not None

@@ -33,6 +33,7 @@ __all__ = [
     "EventKind",
     "Frame",
     "Header",
+    "Judged",
     "LaneFrame",
     "LaneNumbers",
     "LanePolicy",
@@ -105,7 +106,12 @@ TextTail = TypedDict("TextTail", {"from": Count, "pieces": Items[Piece]})
 
 
 class Answer(TypedDict):
-    """What a lane said to a prompt after `at` tokens; `reference` is the stream's own reply."""
+    """What a lane said to a prompt after `at` tokens; `reference` is the stream's own reply.
+
+    Lanes answer the same turns. The prompt asks for something that the turn after `told_at` tokens told: `in_cache`
+    says whether this lane still holds that whole turn, `right` whether the answer, once done, holds what was
+    `expected`. Recordings from before answers were judged have none of the three.
+    """
 
     turn: Count
     at: Count
@@ -115,6 +121,16 @@ class Answer(TypedDict):
     expected: str | None
     answer: str
     done: bool
+    told_at: NotRequired[Count]
+    in_cache: NotRequired[bool]
+    right: NotRequired[bool | None]
+
+
+class Judged(TypedDict):
+    """How many answers of a lane were judged, and how many of them were right."""
+
+    asked: Count
+    right: Count
 
 
 AnswerTail = TypedDict("AnswerTail", {"from": Count, "items": Items[Answer]})
@@ -204,6 +220,7 @@ class LaneFrame(LanePolicy, LaneNumbers):
     curve: CurveTail
     text: TextTail
     answers: AnswerTail
+    judged: Judged
     said: Said | None
     told: Items[Told]
     sink_share: Annotated[SinkShareFrame | None, BeforeValidator(_known)]

@@ -23,7 +23,9 @@ from comparisons.runs.frames import (
     AnswerTail,
     Event,
     EventKind,
+    Judged,
     LaneFrame,
+    LanePolicy,
     Reason,
     Said,
     SinkShareFrame,
@@ -89,18 +91,13 @@ class Journal:
         self._said: Said | None = None
         self._sink_share: SinkShareFrame | None = None
         self._sinks_aside = False
-        self._told: deque[Told] = deque(maxlen=_KEPT_FACTS)
+        self._facts = _Facts()
         self._events: list[Event] = []
 
     @property
     def tokens(self) -> int:
         """Tokens read."""
         return self._tokens
-
-    @property
-    def points(self) -> int:
-        """Points of the curve so far."""
-        return self._curve.count
 
     @property
     def ended(self) -> bool:
@@ -154,15 +151,17 @@ class Journal:
     def _note(self, kind: EventKind, at: int, seconds: float) -> None:
         self._events.append({"at": at, "kind": kind, "seconds": round(seconds, 3)})
 
-    def begin_answer(self, turn: Turn) -> None:
-        """The lane begins to answer this turn's prompt."""
+    def begin_answer(self, turn: Turn, told_at: int) -> None:
+        """The lane begins to answer this turn's prompt, which asks for what the turn after `told_at` tokens told."""
+        recent = self._policy.recent
+        in_cache = recent is None or self._tokens - told_at <= recent
         with self._lock:
-            self._answers.begin(turn, self._tokens, self._clock())
+            self._answers.begin(turn, self._tokens, self._clock(), told_at=told_at, in_cache=in_cache)
 
-    def say(self, answer: str, *, done: bool) -> None:
-        """The answer as far as it goes."""
+    def say(self, answer: str, *, right: bool | None) -> None:
+        """The answer as far as it goes; whether it is right, once it is complete."""
         with self._lock:
-            self._answers.say(answer, done=done)
+            self._answers.say(answer, right)
 
     def tell_visitor(self, said: Said) -> None:
         """What the lane says to the latest question of a visitor; an earlier one is past."""
@@ -173,7 +172,7 @@ class Journal:
     def add_told(self, told: Told) -> None:
         """The stream told a fact."""
         with self._lock:
-            self._told.append(told)
+            self._facts.add(told)
 
     def set_sinks_aside(self, aside: bool) -> None:
         """The lane goes on without its sinks, or with them again."""
@@ -187,12 +186,7 @@ class Journal:
             self._sink_share = share
 
     def snapshot(self, points_from: int, answers_from: int | None = None) -> LaneFrame:
-        """The lane as it is now.
-
-        Args:
-            points_from: the curve from this point on, or from `TAIL_POINTS` before its end.
-            answers_from: the answers from this one on, or the last `TAIL_ANSWERS`.
-        """
+        """The lane as it is now, told from this point and this answer on, or from a tail's length before their ends."""
         with self._one_reader:
             with self._lock:
                 frame = self._frame(points_from, answers_from)
@@ -203,10 +197,7 @@ class Journal:
         """All but the text, which takes long."""
         at_rest = self._status in _AT_REST
         return {
-            "label": self._policy.label,
-            "kind": self._policy.kind,
-            "sinks": self._policy.sinks,
-            "recent": self._policy.recent or 0,
+            **_named(self._policy),
             "tokens": self._tokens,
             "status": self._status,
             "reason": self._reason,
@@ -222,14 +213,25 @@ class Journal:
             "curve": self._curve.tail(points_from),
             "text": {"from": 0, "pieces": []},
             "answers": self._answers.tail(answers_from),
+            "judged": self._answers.judged,
             "said": self._said,
-            "told": self._some_told(),
+            "told": self._facts.some(),
             "sink_share": self._sink_share,
             "sinks_aside": self._sinks_aside,
             "events": list(self._events),
         }
 
-    def _some_told(self) -> list[Told]:
+
+class _Facts:
+    """What the stream told last."""
+
+    def __init__(self) -> None:
+        self._told: deque[Told] = deque(maxlen=_KEPT_FACTS)
+
+    def add(self, told: Told) -> None:
+        self._told.append(told)
+
+    def some(self) -> list[Told]:
         """The newest fact, one in the middle, and the oldest of those kept."""
         newest_first = list(self._told)[::-1]
         places = sorted({0, len(newest_first) // 2, len(newest_first) - 1})
@@ -240,10 +242,11 @@ class _Answers:
     """The latest answers to prompts."""
 
     def __init__(self) -> None:
+        self.judged: Judged = {"asked": 0, "right": 0}
         self._items: deque[Answer] = deque(maxlen=_KEPT_ANSWERS)
         self._count = 0
 
-    def begin(self, turn: Turn, at: int, seconds: float) -> None:
+    def begin(self, turn: Turn, at: int, seconds: float, *, told_at: int, in_cache: bool) -> None:
         self._count += 1
         self._items.append(
             {
@@ -255,11 +258,16 @@ class _Answers:
                 "expected": turn.answer,
                 "answer": "",
                 "done": False,
+                "told_at": told_at,
+                "in_cache": in_cache,
+                "right": None,
             }
         )
 
-    def say(self, answer: str, *, done: bool) -> None:
-        self._items[-1] = {**self._items[-1], "answer": answer, "done": done}
+    def say(self, answer: str, right: bool | None) -> None:
+        self._items[-1] = {**self._items[-1], "answer": answer, "done": right is not None, "right": right}
+        if right is not None:
+            self.judged = {"asked": self.judged["asked"] + 1, "right": self.judged["right"] + right}
 
     def tail(self, answers_from: int | None) -> AnswerTail:
         told = self._count if answers_from is None else answers_from
@@ -291,3 +299,7 @@ class _TailText:
         new = tail[len(tail) - (tokens - self._told) :]
         self._pieces.extend(self._detokeniser.push(token) for token, _ in new)
         self._told = tokens
+
+
+def _named(policy: Policy) -> LanePolicy:
+    return {"label": policy.label, "kind": policy.kind, "sinks": policy.sinks, "recent": policy.recent or 0}

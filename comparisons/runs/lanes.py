@@ -4,9 +4,9 @@ A lane is a step machine. `advance` does one small piece of work (reads some tok
 answer), so whoever drives it decides between the steps about pace, pause and stop. One thread drives a lane;
 any thread may read its journal, or `ask`.
 
-Every token is read teacher-forced. At the end of some prompts the lane also answers, on a
-fork of its stream that is dropped afterwards: the stream itself stays on the shared text. Which prompts are
-answered depends on the turn's index alone, so that all lanes answer the same ones.
+Every token is read teacher-forced. At the end of some prompts, which ask for what the stream has told, the lane also
+answers, on a fork of its stream that is dropped afterwards: the stream itself stays on the shared text. Which prompts
+are answered depends on the text alone, so that all lanes answer the same ones; what they say is judged.
 
 A visitor's question is answered in the same way, on a fork of the stream as it is when the lane takes the question
 up: between two steps, by `reply`. A lane that has ended has freed its cache; it answers nothing, and says so. A dense
@@ -27,7 +27,7 @@ import numpy as np
 
 from comparisons.runs.answers import Answer, PromptAnswers
 from comparisons.runs.budget import Budget, Fork
-from comparisons.runs.cursor import FeedCursor
+from comparisons.runs.cursor import Asked, FeedCursor
 from comparisons.runs.curve import KvUse
 from comparisons.runs.frames import EventKind
 from comparisons.runs.journal import Journal
@@ -37,7 +37,6 @@ from comparisons.runs.replies import Replies
 from comparisons.runs.settings import LaneSettings, LiveSettings
 from comparisons.runs.shares import ShareWatch, told_share
 from comparisons.text.feeds import Feed
-from comparisons.text.prompts import Turn
 from streaming.errors import StreamError
 from streaming.models import LoadedModel
 from streaming.policy import Policy
@@ -50,17 +49,7 @@ __all__ = ["Lane", "lane_journal"]
 class Lane:
     """A stream under one policy, read step by step; `Lane.open` makes one.
 
-    Attributes:
-        loaded: the model.
-        stream: what it reads into.
-        settings: as given.
-        journal: what has been measured.
-        replies: to the visitor.
-        live: what may be changed while it reads.
-        budget: what may still be read, and what is held for it.
-        answers: to prompts of the stream.
-        cursor: where it is in its feed.
-        watch: when the attention on the first tokens is looked at.
+    Its parts are what their own modules say; `live` may be changed from any thread.
     """
 
     loaded: LoadedModel
@@ -86,6 +75,7 @@ class Lane:
         replies: Replies | None = None,
         live: LiveSettings | None = None,
         memory: KvMemory | None = None,
+        reach: int | None = None,
     ) -> Lane:
         """An open lane: its stream was tried with one token that left no trace.
 
@@ -98,13 +88,14 @@ class Lane:
             replies: where a visitor may ask already.
             live: what may be changed while it reads.
             memory: what this lane shares with others; by default there is no limit but its own budget.
+            reach: see `PromptAnswers`.
 
         Raises:
             StreamingError: where this model cannot be read under this policy.
         """
         live = live or LiveSettings(settings)
         stream = open_stream(loaded, policy, chunk=settings.chunk)
-        answers = PromptAnswers(journal, live, settings.answer_every)
+        answers = PromptAnswers(journal, live, settings.answer_every, reach)
         return cls(
             loaded=loaded,
             stream=stream,
@@ -160,7 +151,7 @@ class Lane:
         self._check_budgets()
         if self.ended:
             return 0
-        self._place_sinks()
+        _place_sinks(self.stream, self.live, self.journal)
         most = min(most, self.settings.chunk, self.budget.left())
         if not self.budget.hold_reading(most):
             self.journal.end("stopped", "memory")
@@ -178,13 +169,6 @@ class Lane:
         if cut.asks is not None and not self.ended:
             self._answer(cut.asks)
         return len(cut.ids)
-
-    def _place_sinks(self) -> None:
-        """As the visitor has it: aside, or where they belong."""
-        if self.live.sinks == self.stream.sinks_aside:
-            with suppress(StreamError):  # the cache is not full yet, or this policy has none
-                self.stream.restore_sinks() if self.live.sinks else self.stream.set_aside_sinks()
-                self.journal.set_sinks_aside(self.stream.sinks_aside)
 
     def _wait_or_end(self) -> None:
         if self.cursor.ended:
@@ -208,12 +192,12 @@ class Lane:
         if spent is not None:
             self.journal.end("stopped", spent)
 
-    def _answer(self, turn: Turn) -> None:
+    def _answer(self, asked: Asked) -> None:
         answer = self._fork("answer", self.settings.answer_tokens)
         if answer is None:
             self.journal.end("stopped", "memory")
         else:
-            self.answers.begin(turn, answer)
+            self.answers.begin(asked, answer)
 
     def _begin_reply(self, question: Question) -> Answer | None:
         before = self.cursor.before_prompt(self.loaded.start_token, question.blank_line)
@@ -247,6 +231,14 @@ def lane_journal(
         tokenizer=loaded.tokenizer,
         clock=clock,
     )
+
+
+def _place_sinks(stream: Stream, live: LiveSettings, journal: Journal) -> None:
+    """As the visitor has it: aside, or where they belong."""
+    if live.sinks == stream.sinks_aside:
+        with suppress(StreamError):  # the cache is not full yet, or this policy has none
+            stream.restore_sinks() if live.sinks else stream.set_aside_sinks()
+            journal.set_sinks_aside(stream.sinks_aside)
 
 
 def _kv_use(stream: Stream, bytes_per_token: int) -> KvUse:

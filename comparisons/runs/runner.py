@@ -102,7 +102,7 @@ class Run:
             replies=replies,
             open=partial(
                 Lane.open, self._loaded, policy, self._feed, self.settings, journal,
-                replies=replies, live=self.live, memory=self._memory,
+                replies=replies, live=self.live, memory=self._memory, reach=self.settings.smallest_cache,
             ),
             cores=self._cores,
             ended=self._lane_ended,

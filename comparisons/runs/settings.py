@@ -30,7 +30,8 @@ class LaneSettings:
         perplexity_window: tokens in the sliding perplexity.
         stride: tokens between two points of the curve.
         answers: whether the lanes answer prompts.
-        answer_every: turns from one answered prompt to the next at first; later the gaps grow with the stream.
+        answer_every: of the prompts that ask for something in every cache, one in so many is answered at first, and one
+            in twice as many of those that ask for what has left one; later the gaps grow with the stream.
         answer_tokens: longest answer.
     """
 
@@ -40,7 +41,7 @@ class LaneSettings:
     perplexity_window: int = limited(256, Range(min=16, max=65_536, unit="tokens"))
     stride: int = limited(32, Range(min=1, max=100_000, unit="tokens"))
     answers: bool = True
-    answer_every: int = limited(3, Range(min=1, max=1000, unit="turns"))
+    answer_every: int = limited(1, Range(min=1, max=1000, unit="questions"))
     answer_tokens: int = limited(60, Range(min=1, max=200, unit="tokens"))
 
     def __post_init__(self) -> None:
@@ -81,6 +82,11 @@ class RunSettings(LaneSettings):
             raise SettingsError(f"A run has from 1 to {MOST_LANES} lanes, not {len(self.lanes)}.")
         if len({lane.label for lane in self.lanes}) < len(self.lanes):
             raise SettingsError("Two lanes have the same policy: leave one out, or change it.")
+
+    @property
+    def smallest_cache(self) -> int | None:
+        """Tokens that every lane's cache holds; None where there is no bound."""
+        return min((policy.budget for policy in self.lanes if policy.budget is not None), default=None)
 
 
 class LiveSettings:

@@ -14,25 +14,24 @@ import uuid
 from collections.abc import Callable, Generator
 from concurrent.futures import wait
 from dataclasses import dataclass
-from functools import partial
 
 from comparisons.runs.cores import Cores
-from comparisons.runs.frames import Loading, LoadingStage, Reason, Waiting
+from comparisons.runs.frames import Reason
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.runner import Run
-from comparisons.runs.settings import RunSettings
+from comparisons.runs.settings import LiveSettings, RunSettings
 from comparisons.runs.telling import Teller
 from comparisons.server.backpressure import Patience
 from comparisons.server.broadcast import Broadcast, Told
-from comparisons.server.live import change
 from comparisons.server.model_cache import Copy, ModelCache
 from comparisons.server.queue import RunQueue
+from comparisons.server.waits import check_memory, restarting, told_loading, told_waiting
 from comparisons.text.choices import Reading
 from streaming.allocator import give_freed_memory_back
-from streaming.errors import ServerBusy, StreamError
-from streaming.models import LoadedModel, Progress
+from streaming.errors import StreamError
+from streaming.models import LoadedModel
 
-__all__ = ["Order", "Session", "Shared", "restarting"]
+__all__ = ["Order", "Session", "Shared"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,11 +43,6 @@ _QUEUE_SECONDS = 0.5
 
 _MAKES_WAY_SECONDS = 5.0
 """How long to wait for a visitor's earlier run to give its memory back."""
-
-_LEAST_KV_BYTES = 2**20
-"""A run begins with no less memory than this, where its budget is not smaller."""
-
-_NOTHING_YET = Progress(stage="waiting", done_bytes=0, total_bytes=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,14 +129,10 @@ class Session:
             raise StreamError("There is nobody to answer yet: ask once the run has begun.")
         return self._run.ask(text)
 
-    def change(self, settings: object) -> dict[str, list[str]]:
-        """See `comparisons.server.live.change`; before the run begins nothing acts at once."""
-        return change(None if self._run is None else self._run.live, settings)
-
-    def keep_sinks(self, keep: bool) -> None:
-        """Set the sinks of every lane that has some aside, or give them back."""
-        if self._run is not None:
-            self._run.live.sinks = keep
+    @property
+    def live(self) -> LiveSettings | None:
+        """What may be changed now; None before the run begins."""
+        return None if self._run is None else self._run.live
 
     def frames(self, unread: Callable[[], int] = lambda: 0) -> Generator[Told, None, None]:
         """How it stands, a few times a second until it has ended; an earlier reader is told no more.
@@ -172,15 +162,13 @@ class Session:
         """Wait until it has ended and freed what it held, or for so long."""
         self._told.wait(lambda: self.ended, seconds)
 
-    # -------------------------------------------------------------------------------------------------- its thread
-
     def _live(self, order: Order, earlier: Session | None) -> None:
         try:
             if self._is_admitted():
                 if earlier is not None:
                     earlier.wait_for_end(_MAKES_WAY_SECONDS)
                     earlier = None
-                self._check_memory(order.settings)
+                check_memory(self._shared.memory, order.settings)
                 with self._shared.models.borrow(order.model) as copy:
                     if self._is_loaded(copy):
                         self._read(order, copy.loaded.result())
@@ -195,7 +183,11 @@ class Session:
 
     def _is_admitted(self) -> bool:
         """Wait for the slot; whether it is held."""
-        self._told.become("queued" if self._slot.number else "new", self._waiting, _QUEUE_SECONDS)
+        self._told.become(
+            "queued" if self._slot.number else "new",
+            lambda: told_waiting(self.id, self._slot, over=self.ended),
+            _QUEUE_SECONDS,
+        )
         while self._slot.number and self._stopping is None:
             self._slot.wait(_LOOK_SECONDS)
             self._look_after()
@@ -204,7 +196,7 @@ class Session:
     def _is_loaded(self, copy: Copy) -> bool:
         """Wait for the model; whether it is there. A load that nobody else waits for ends with the wait."""
         if not copy.loaded.done():
-            self._told.become("loading", partial(self._loading, copy), _LOOK_SECONDS)
+            self._told.become("loading", lambda: told_loading(self.id, copy, over=self.ended), _LOOK_SECONDS)
         while not copy.loaded.done() and self._stopping is None:
             wait([copy.loaded], _LOOK_SECONDS)
             self._look_after()
@@ -250,34 +242,3 @@ class Session:
         why = self._slot.overdue(paused=run.state == "paused")
         if why is not None:
             self.stop(why)
-
-    def _check_memory(self, settings: RunSettings) -> None:
-        limit, held = self._shared.memory.limit_bytes, self._shared.memory.held_bytes
-        if limit is not None and limit - held < min(settings.kv_budget_bytes, _LEAST_KV_BYTES):
-            raise ServerBusy(
-                "The memory that all runs on this server share is used up: try again when others have ended."
-            )
-
-    def _waiting(self) -> Waiting:
-        """The place in the queue; 0 where the wait was given up."""
-        number = 0 if self.ended else self._slot.number
-        seconds = round(self._slot.wait_seconds, 1) if number else 0.0
-        return {"run": self.id, "state": "queued", "place": number, "wait_seconds": seconds}
-
-    def _loading(self, copy: Copy) -> Loading:
-        """How far the load has come."""
-        progress = copy.progress or _NOTHING_YET
-        stage: LoadingStage = "stopped" if self.ended else progress.stage
-        return {
-            "run": self.id,
-            "state": "loading",
-            "model": copy.name,
-            "stage": stage,
-            "done_bytes": progress.done_bytes,
-            "total_bytes": progress.total_bytes,
-        }
-
-
-def restarting() -> ServerBusy:
-    """What a visitor hears of a server that is about to end."""
-    return ServerBusy("The server is restarting: reload the page in a minute; the settings stay.")

@@ -38,9 +38,11 @@ from comparisons.runs.memory import KvMemory
 from comparisons.runs.settings import RunSettings
 from comparisons.server.backpressure import Patience
 from comparisons.server.broadcast import Told
+from comparisons.server.live import change
 from comparisons.server.model_cache import ModelCache
 from comparisons.server.queue import RunQueue
-from comparisons.server.session import Order, Session, Shared, restarting
+from comparisons.server.session import Order, Session, Shared
+from comparisons.server.waits import restarting
 from comparisons.text.choices import Reading
 from streaming.errors import StreamError
 from streaming.models import LoadedModel
@@ -171,9 +173,9 @@ class Sessions:
             case "ask":
                 return {"id": session.ask(request.get("text"))}
             case "set":
-                return dict(session.change(request.get("settings")))
-            case "sinks":
-                session.keep_sinks(request.get("keep") is not False)
+                return dict(change(session.live, request.get("settings")))
+            case "sinks" if session.live is not None:
+                session.live.sinks = request.get("keep") is not False
             case "pause" | "resume" | "stop":
                 {"pause": session.pause, "resume": session.resume, "stop": session.stop}[action]()
             case _:

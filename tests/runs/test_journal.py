@@ -55,7 +55,7 @@ def test_nothing_grows_with_the_stream():
         read(journal, 100)
     frame = journal.snapshot(0)
     assert len(frame["curve"]["points"]) == KEPT_POINTS
-    assert frame["curve"]["from"] == journal.points - KEPT_POINTS
+    assert frame["curve"]["from"] == journal.tokens - KEPT_POINTS
     assert len(frame["text"]["pieces"]) == TAIL_TOKENS
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import random
 import time
@@ -10,13 +11,18 @@ import numpy as np
 import pytest
 import torch
 
+from comparisons.runs.answers import PromptAnswers
+from comparisons.runs.cursor import Asked
 from comparisons.runs.frames import TAIL_POINTS, TAIL_TOKENS, LaneFrame
 from comparisons.runs.lanes import Lane, lane_journal
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.questions import Question
-from comparisons.runs.settings import LaneSettings
+from comparisons.runs.settings import LaneSettings, LiveSettings
+from comparisons.text.facts import says
 from comparisons.text.feeds import PromptFeed, TextFeed
-from comparisons.text.prompts import as_prompt, turn, turns
+from comparisons.text.prompts import as_prompt, turn
+from comparisons.text.prompts import turns as prompt_turns
+from streaming.cache import StreamCache
 from streaming.errors import SettingsError, StreamError
 from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
@@ -180,6 +186,10 @@ def shapes(frame: LaneFrame) -> np.ndarray:
     return np.array([point[:3] for point in frame["curve"]["points"]], dtype=float)
 
 
+ENOUGH = 1200
+"""Tokens, with some questions among them."""
+
+
 def answers_of(policy: str, **settings) -> list[dict]:
     """All answers of a run, each as it was when it was done."""
     lane, done = open_lane(policy, **settings), {}
@@ -192,8 +202,8 @@ def answers_of(policy: str, **settings) -> list[dict]:
 def test_all_lanes_answer_the_same_turns_and_answering_leaves_no_trace():
     settings = {"max_tokens": 1500, "perplexity_window": 64, "stride": 8, "answer_tokens": 6}
     turns = [[a["turn"] for a in answers_of(policy, **settings)] for policy in ("dense", "sinks:4+28")]
-    assert turns[0] == turns[1]
-    assert turns[0][:5] == [0, 3, 6, 9, 12]
+    asking = [each.index for each in islice(prompt_turns(0), 60) if each.asks is not None]
+    assert turns[0] == turns[1] == asking[: len(turns[0])] and len(turns[0]) > 4
     for policy in ("dense", "sinks:4+28"):
         talking = drive(open_lane(policy, **settings)).journal.snapshot(0)
         silent = drive(open_lane(policy, answers=False, **settings)).journal.snapshot(0)
@@ -202,9 +212,9 @@ def test_all_lanes_answer_the_same_turns_and_answering_leaves_no_trace():
 
 
 def test_an_answer_is_the_greedy_continuation_of_the_stream_there():
-    answer = answers_of("sinks:4+28", max_tokens=400, answer_tokens=9)[1]
-    asked = turn(0, 3)
-    assert (answer["turn"], answer["prompt"], answer["reference"]) == (3, asked.prompt, asked.reply)
+    answer = answers_of("sinks:4+28", max_tokens=ENOUGH, answer_tokens=9)[1]
+    asked = turn(0, answer["turn"])
+    assert (answer["prompt"], answer["reference"]) == (asked.prompt, asked.reply)
     assert answer["expected"] == asked.answer
     ids = ids_of(PromptFeed(tokenizer(), 0, seed=0), answer["at"])
     assert tokenizer().decode(ids).endswith(asked.prompt_text)
@@ -216,7 +226,7 @@ def test_an_answer_is_the_greedy_continuation_of_the_stream_there():
 
 def test_an_answer_ends_with_its_line():
     model = by_rote(":", " a", "b", "\n", "never")
-    answer = next(iter(answers_of("dense", model=model, max_tokens=120)))
+    answer = next(iter(answers_of("dense", model=model, max_tokens=ENOUGH)))
     assert (answer["answer"], answer["done"]) == ("ab", True)
 
 
@@ -236,32 +246,77 @@ def test_an_answer_grows_step_by_step_and_ends_at_its_length():
     assert lane.journal.snapshot(0)["status"] == "reading"
 
 
+def chosen(every: int, reach: int | None, distances: list[int]) -> list[int]:
+    """Which of so many questions are answered, each about something so many tokens back."""
+    lane, asking = open_lane("window:32"), turn(0, 4)
+    answers = PromptAnswers(lane.journal, lane.live, every, reach)
+    asked = (Asked(turn=asking, told_at=1000 * n) for n in range(len(distances)))
+    return [n for n, one in enumerate(asked) if answers.chooses(one, one.told_at + distances[n])]
+
+
 def test_answers_get_rarer_as_the_stream_grows():
-    feed = list(islice(PromptFeed(tokenizer(), None, seed=0), 400))
-    lane = open_lane("window:32", feed=feed, answer_tokens=1, answer_every=2)
-    turns = []
+    numbers = chosen(2, None, [10] * 512)
+    assert numbers[:32] == list(range(0, 64, 2))
+    assert numbers[32:48] == list(range(64, 128, 4))
+    assert numbers[48:64] == list(range(128, 256, 8))
+    assert numbers[64:] == list(range(256, 512, 16))
+
+
+def test_most_questions_that_are_answered_are_about_what_every_cache_holds():
+    assert chosen(1, 100, [100, 101] * 8) == [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14]
+    assert chosen(1, None, [10**6] * 4) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("policy", "recent"), [("dense", None), ("sinks:4+96", 96), ("window:40", 40)])
+def test_answers_are_judged_and_counted_and_say_whether_the_cache_holds_what_is_asked_for(policy, recent):
+    lane, judged = open_lane(policy, max_tokens=ENOUGH, answer_tokens=4), {}
     while not lane.ended:
-        lane.advance(4096)
-        if lane.answering:
-            turns.append(lane.journal.snapshot(0)["answers"]["items"][-1]["turn"])
-            while lane.answering:
-                lane.advance(1)
-    assert turns[:16] == list(range(0, 32, 2))
-    assert turns[16:24] == list(range(32, 64, 4))
-    assert turns[24:32] == list(range(64, 128, 8))
-    assert turns[32:] == list(range(128, 200, 16))
+        lane.advance(256)
+        judged |= {a["turn"]: a for a in lane.journal.snapshot(0)["answers"]["items"] if a["done"]}
+    ids = ids_of(PromptFeed(tokenizer(), 0, seed=0), ENOUGH)
+    for answer in judged.values():
+        telling = turn(0, turn(0, answer["turn"]).asks)
+        assert tokenizer().decode(ids[answer["told_at"] :]).startswith(telling.text)
+        assert answer["in_cache"] == (recent is None or answer["told_at"] >= answer["at"] - recent)
+        assert answer["right"] == says(answer["answer"], answer["expected"])
+    right = sum(answer["right"] for answer in judged.values())
+    assert lane.journal.snapshot(0)["judged"] == {"asked": len(judged), "right": right}
+
+
+def test_an_answer_that_holds_the_fact_is_right():
+    asking = turn(0, 4)
+    journal = open_lane("dense").journal
+    answers = PromptAnswers(journal, LiveSettings(LaneSettings()), 1, None)
+    for said, right in ((f"It was {asking.answer.upper()}.", True), ("I do not know", False)):
+        answers.begin(Asked(turn=asking, told_at=0), Said(said))
+        answers.step()
+        assert journal.snapshot(0)["answers"]["items"][-1]["right"] is right
+    assert journal.snapshot(0)["judged"] == {"asked": 2, "right": 1}
+
+
+class Said:
+    """An answer that is complete at once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def step(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
 
 
 def test_no_answer_where_the_budget_has_ended_the_lane():
     ids = ids_of(PromptFeed(tokenizer(), 0, seed=0), 10**4)
-    at = answers_of("dense", max_tokens=400)[1]["at"]
+    at = answers_of("dense", max_tokens=ENOUGH)[1]["at"]
     lane = drive(open_lane("dense", max_tokens=at))
     assert lane.journal.snapshot(0)["tokens"] == at < len(ids)
-    assert [a["turn"] for a in lane.journal.snapshot(0)["answers"]["items"]] == [0]
+    assert len(lane.journal.snapshot(0)["answers"]["items"]) == 1
 
 
 def test_an_answer_is_never_longer_than_the_memory_that_is_left():
-    at = answers_of("dense", max_tokens=400)[1]["at"]
+    at = answers_of("dense", max_tokens=ENOUGH)[1]["at"]
     lane = open_lane("dense", kv_budget_bytes=(at + 2) * BYTES_PER_TOKEN)
     while lane.journal.tokens < at:
         lane.advance(256)
@@ -280,9 +335,9 @@ def test_a_budget_below_a_single_token_reads_nothing():
 
 
 def test_the_last_answer_of_a_run_is_not_cut_short():
-    at = answers_of("dense", max_tokens=400)[1]["at"]
+    at = answers_of("dense", max_tokens=ENOUGH)[1]["at"]
     answers = answers_of("dense", max_tokens=at + 1, answer_tokens=9)
-    longer = answers_of("dense", max_tokens=400, answer_tokens=9)
+    longer = answers_of("dense", max_tokens=ENOUGH, answer_tokens=9)
     assert [a["answer"] for a in answers] == [a["answer"] for a in longer[:2]]
 
 
@@ -490,7 +545,7 @@ def test_a_lane_that_is_closed_in_the_middle_of_a_reply_keeps_what_it_said():
 
 def test_facts_are_told_with_the_token_after_which_they_are_known():
     lane = drive(open_lane("sinks:4+28", max_tokens=700, **QUIET), lambda: 13)
-    text = "".join(each.text for each in islice(turns(0), 60))
+    text = "".join(each.text for each in islice(prompt_turns(0), 60))
     told = lane.journal.snapshot(0)["told"]
     assert len(told) == 3 and [fact["at"] for fact in told] == sorted((fact["at"] for fact in told), reverse=True)
     for fact in told:
@@ -545,3 +600,20 @@ def test_attention_is_looked_at_once_a_second_at_most(monkeypatch):
     began = time.perf_counter()
     drive(lane, lambda: 1)
     assert 1 <= len(looks) <= 1 + (time.perf_counter() - began)
+
+
+def test_a_fork_never_outgrows_what_is_held_for_it_whatever_the_stream_reads_meanwhile():
+    before = [thing for thing in gc.get_objects() if type(thing) is StreamCache]
+    memory = KvMemory(10**9)
+    lane = open_lane("dense", memory=memory, answer_tokens=60, **QUIET)
+    lane.advance(100)
+    lane.replies.ask(question("Who hid the lantern behind the stove, and why, and when? " * 8))
+    steps = 0
+    while lane.replies.wanted:
+        lane.reply(16)
+        lane.advance(3)
+        steps += 1
+        caches = [thing for thing in gc.get_objects() if type(thing) is StreamCache and thing.layers]
+        taken = sum(cache.allocated_nbytes for cache in caches if cache not in before)
+        assert taken <= memory.held_bytes
+    assert steps > 10

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from comparisons.runs.cores import Cores
 from comparisons.runs.frames import Frame
+from comparisons.runs.pacing import Pacer
 from comparisons.runs.questions import Question
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
@@ -509,3 +511,77 @@ def test_a_run_waits_for_a_feed_that_has_nothing_yet_and_stops_at_once():
     run.close()
     assert time.perf_counter() - began < 1.0
     assert [lane["reason"] for lane in list(frames)[-1]["lanes"]] == ["user", "user"]
+
+
+def slowed(seconds: float):
+    """A model whose every layer takes so long, and what undoes that."""
+    hooks = [layer.register_forward_hook(lambda *_: time.sleep(seconds)) for layer in loaded().model.model.layers]
+    return lambda: [hook.remove() for hook in hooks]
+
+
+@pytest.mark.parametrize("busy", ["reading", "answering", "replying"])
+def test_a_stop_acts_between_two_layers_of_a_slow_model(busy):
+    run = make(**ENDLESS, answers=busy == "answering", lanes=(Policy.parse("recompute:8"), Policy.parse("dense")))
+    frames = reading(run)
+    undo = slowed(0.4)
+    try:
+        if busy == "replying":
+            run.ask("Who? " * 50)
+        next(frames)
+        time.sleep(0.6)
+        began = time.perf_counter()
+        run.stop()
+        *_, last = frames
+        assert time.perf_counter() - began < 1.0
+        assert [lane["reason"] for lane in last["lanes"]] == ["user", "user"]
+    finally:
+        undo()
+
+
+def test_a_slow_lane_reads_long_and_a_fast_one_at_its_pace_a_little_at_a_time():
+    def reads(seconds_each: float, seconds_token: float, pace: float | None, steps: int = 60) -> list[int]:
+        clock, sizes = FakeClock(), []
+        pacer = Pacer(clock)
+        for _ in range(steps):
+            size = pacer.due(pace, 256)
+            if size == 0:
+                clock.now += max(0.001, pacer.wait_seconds(pace))
+                continue
+            took = seconds_each + seconds_token * size
+            clock.now += took
+            pacer.took(size, took, pace)
+            sizes.append(size)
+        return sizes
+
+    assert max(reads(0.001, 0.0005, 100)) <= 11, "the tiny model reads as it always did"
+    assert max(reads(0.05, 0.004, None)) == 256
+    assert min(reads(0.05, 0.004, None)[-20:]) == 256, "as much as is fastest"
+    assert min(reads(0.1, 0.009, 100)[-10:]) >= 100, "one that hardly keeps its pace reads much at a time"
+    assert max(reads(0.0, 0.5, None)) == 4, "no longer than two seconds"
+
+
+class FakeClock:
+    now = 0.0
+
+    def seconds(self) -> float:
+        return self.now
+
+
+def test_lanes_use_the_cores_that_no_other_lane_wants(monkeypatch):
+    used: dict[str, set[int]] = {}
+    model = loaded().model
+
+    def note(*_: object) -> None:
+        used.setdefault(threading.current_thread().name.partition(" ")[2], set()).add(torch.get_num_threads())
+        time.sleep(0.06)
+
+    hook = model.register_forward_pre_hook(note)
+    budget = 100 * BYTES_PER_TOKEN  # where dense ends
+    settings = RunSettings(lanes=BOTH, answers=False, max_tokens=600, kv_budget_bytes=budget, chunk=16)
+    try:
+        with Run(loaded(), settings, cores=Cores(4)) as run:
+            list(run.frames())
+    finally:
+        hook.remove()
+    assert used["dense"] <= {1, 2} and 2 in used["dense"]
+    assert used["sinks:4+28"] == {1, 2, 4}, "all of them once it is alone"
