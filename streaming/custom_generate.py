@@ -206,23 +206,26 @@ def _cache_for(given: Any, sinks: int | None, recent: int | None) -> SinkCache:
 
 # ------------------------------------------------------------------------------------------------ what is refused
 
-_HARMLESS = frozenset({"attention_mask", "cache", "logits_to_keep", "position_ids", "use_cache"})
+_KNOWN = frozenset(
+    {"attention_mask", "cache", "labels", "logits_to_keep", "num_items_in_batch", "output_attentions",
+     "output_hidden_states", "position_ids", "return_dict", "use_cache"}
+)  # fmt: skip
 
 
 def _refuse(
     config: GenerationConfig, synced_gpus: bool, call: dict[str, Any], ids: Tensor, more: dict[str, Any]
 ) -> None:
-    mode = config.get_generation_mode(call.get("assistant_model"))
+    mode, hidden = config.get_generation_mode(call.get("assistant_model")), more.get("attention_mask")
     returned = config.return_dict_in_generate and (config.output_attentions or config.output_hidden_states)
-    unknown = sorted(name for name, value in more.items() if value is not None and name not in _HARMLESS)
+    unknown = sorted(name for name, value in more.items() if value is not None and name not in _KNOWN)
     wrong = {
         f"{mode.value.replace('_', ' ')} is not supported, only greedy search and sampling: leave num_beams, "
         "penalty_alpha, assistants and the like out": mode.value not in ("greedy_search", "sample"),
         "attentions and hidden states cannot be returned": returned,
-        "synced_gpus is not supported": synced_gpus,
+        "synced_gpus is not supported": synced_gpus or call.get("synced_gpus"),
         f"{', '.join(unknown)} would be ignored: leave it out (of inputs_embeds, pass the input_ids)": unknown,
-        "position_ids must count from 0: leave them out": not _counts(more.get("position_ids")),
-        _hidden(config, ids): more.get("attention_mask") is not None,
+        "position_ids must count from 0: leave them out": hidden is None and not _counts(more.get("position_ids")),
+        _hidden(config, ids): hidden is not None,
     }  # fmt: skip
     reasons = [reason for reason, holds in wrong.items() if holds]
     if reasons:

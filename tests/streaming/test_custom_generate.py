@@ -6,10 +6,13 @@ import threading
 
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models
 from transformers import (
+    DynamicCache,
     GPT2Config,
     GPT2LMHeadModel,
     LogitsProcessor,
+    PreTrainedTokenizerFast,
     StoppingCriteria,
     StoppingCriteriaList,
     TextIteratorStreamer,
@@ -35,7 +38,8 @@ def stock(name: str, **changes: object):
 def generate(model, ids, **more):
     """Greedy unless told otherwise; never ends by itself."""
     settings = {"do_sample": False, "eos_token_id": None, "pad_token_id": 1, "max_new_tokens": 8} | more
-    return model.generate(torch.atleast_2d(ids), custom_generate=sink_generate, **settings)
+    settings = {"custom_generate": sink_generate, "attention_mask": torch.ones_like(torch.atleast_2d(ids))} | settings
+    return model.generate(torch.atleast_2d(ids), **settings)
 
 
 @pytest.mark.parametrize("name", tiny.NAMES)
@@ -166,6 +170,15 @@ def test_scores_and_the_cache_come_back_when_asked_for() -> None:
     [
         ({"num_beams": 2}, "num_beams"),
         ({"output_attentions": True, "return_dict_in_generate": True}, "attentions"),
+        ({"output_hidden_states": True, "return_dict_in_generate": True}, "hidden states"),
+        ({"penalty_alpha": 0.6, "top_k": 4}, "contrastive search is not supported"),
+        ({"prompt_lookup_num_tokens": 3}, "assisted generation is not supported"),
+        ({"assistant_model": tiny.build("llama")}, "assisted generation is not supported"),
+        ({"synced_gpus": True}, "synced_gpus"),
+        ({"position_ids": torch.arange(5, 10)[None]}, "position_ids must count from 0"),
+        ({"inputs_embeds": torch.zeros(1, 5, 64)}, "inputs_embeds would be ignored"),
+        ({"stop_strings": "a"}, "pass generate.*tokenizer"),
+        ({"cache": DynamicCache()}, "sink_cache"),
         ({"sinks": -1}, "sinks"),
         ({"recent": 0}, "recent"),
     ],
@@ -173,6 +186,86 @@ def test_scores_and_the_cache_come_back_when_asked_for() -> None:
 def test_what_is_not_supported_is_refused(more: dict, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         generate(stock("llama"), tiny.ids(5), **more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"max_new_tokens": None, "max_length": 28},
+        {"prefill_chunk_size": 3},
+        {"use_cache": False},
+        {"output_hidden_states": True, "output_attentions": True},
+        {"labels": torch.zeros(1, 20), "num_items_in_batch": 3, "tokenizer": object()},
+        {"guidance_scale": 1.5},
+        {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2, "min_new_tokens": 3},
+        {"watermarking_config": {"bias": 2.0}},
+        {"max_time": 60.0},
+        {"do_sample": True, "top_k": 5, "temperature": 1.5, "num_return_sequences": 3},
+    ],
+)
+def test_while_nothing_is_evicted_every_option_does_what_it_always_does(more: dict) -> None:
+    model, ids = tiny.build("llama"), tiny.ids(20)[None]
+    said = []
+    for own in ({"custom_generate": None}, {"sinks": 4, "recent": 40}):
+        torch.manual_seed(3)
+        said.append(generate(model, ids, **more, **own).tolist())
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_ids_of_any_type_are_read(dtype: torch.dtype) -> None:
+    model, ids = tiny.build("llama"), tiny.ids(30)
+    said = generate(model, ids.to(dtype), sinks=4, recent=8)
+    assert said.dtype == torch.int64
+    assert said.tolist() == generate(model, ids, sinks=4, recent=8).tolist()
+
+
+def letters() -> PreTrainedTokenizerFast:
+    """A tokenizer whose tokens are letters, the first of them "A"."""
+    inner = Tokenizer(models.BPE(vocab={chr(ord("A") + i): i for i in range(tiny.VOCAB)}, merges=[]))
+    inner.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(tokenizer_object=inner)
+
+
+@pytest.mark.parametrize("as_list", [True, False])
+def test_stop_strings_end_it_with_the_tokenizer_that_generate_is_given(as_list: bool) -> None:
+    model, ids, tokenizer = stock("llama"), tiny.ids(20), letters()
+    free = generate(model, ids, sinks=4, recent=8, max_new_tokens=20)[0, 20:].tolist()
+    end = tokenizer.decode(free[4:6])
+    first = next(at for at in range(1, 20) if tokenizer.decode(free[at - 1 : at + 1]) == end)
+    more = {"stop_strings": [end] if as_list else end, "tokenizer": tokenizer, "max_new_tokens": 20}
+    assert generate(model, ids, sinks=4, recent=8, **more)[0, 20:].tolist() == free[: first + 1]
+
+
+class Where(StoppingCriteria):
+    """Notes where the ids that it is given lie, and that those of earlier steps stay what they were."""
+
+    def __init__(self) -> None:
+        self.places, self.earlier = [], None
+
+    def __call__(self, input_ids: torch.Tensor, scores, **kwargs) -> torch.Tensor:
+        self.places.append(input_ids.untyped_storage().data_ptr())
+        assert self.earlier is None or torch.equal(input_ids[:, :-1], self.earlier)
+        self.earlier = input_ids
+        return torch.zeros(len(input_ids), dtype=torch.bool)
+
+
+def test_a_step_costs_the_same_however_long_the_text_is() -> None:
+    """Not all ids are copied for each new one: hundreds of them lie where the others do."""
+    where, ids = Where(), tiny.ids(4_000).view(2, 2_000)
+    generate(tiny.build("llama"), ids, sinks=4, recent=8, max_new_tokens=300, stopping_criteria=[where])
+    assert len(where.places) == 300
+    assert len(set(where.places)) <= 2
+
+
+def test_a_pad_token_in_the_text_is_told_from_padding() -> None:
+    model, ids = stock("llama"), tiny.ids(9)[None]
+    ids[0, 4] = 1
+    asked = {"custom_generate": sink_generate, "max_new_tokens": 3, "pad_token_id": 1, "eos_token_id": None}
+    with pytest.raises(SettingsError, match=r"pad token 1 in it.*ones_like") as told:
+        model.generate(ids, **asked)
+    assert "position" not in str(told.value)
+    assert model.generate(ids, attention_mask=torch.ones_like(ids), **asked).shape[1] == 12
 
 
 def test_padding_is_refused() -> None:
