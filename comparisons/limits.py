@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -30,15 +31,16 @@ class Range:
     whole: bool = True
     optional: bool = False
 
-    def check(self, name: str, value: object) -> None:
+    def check(self, name: str, value: Any) -> None:
         """Raise SettingsError unless the value is a number of the right type in the range."""
         if value is None and self.optional:
             return
-        right = int if self.whole else (int, float)
+        right = numbers.Integral if self.whole else numbers.Real
         if isinstance(value, bool) or not isinstance(value, right):
             kind = ("a whole number" if self.whole else "a number") + (f" of {self.unit}" if self.unit else "")
             raise SettingsError(f"{name} must be {kind} {self}, not {_shown(value)}.")
-        if not self.min <= value <= self.max:  # NaN is not, either
+        number: Any = value  # a Real of any library: they compare, and say so nowhere
+        if not self.min <= number <= self.max:  # NaN is not, either
             raise SettingsError(f"{name} must be {f'{self} {self.unit}'.rstrip()}, not {_shown(value)}.")
 
     def __str__(self) -> str:
@@ -59,9 +61,12 @@ def limits(settings: Any) -> Mapping[str, Range]:
 
 
 def check_limits(settings: Any) -> None:
-    """Raise SettingsError for the first field that is out of its range."""
+    """Raise SettingsError for the first field that is out of its range; keep NumPy's numbers as Python's."""
     for name, range_ in limits(settings).items():
-        range_.check(name, getattr(settings, name))
+        value = getattr(settings, name)
+        range_.check(name, value)
+        if not isinstance(value, (int, float, type(None))):
+            object.__setattr__(settings, name, int(value) if range_.whole else float(value))
 
 
 def _shown(value: object) -> str:

@@ -89,9 +89,8 @@ def sink_generate(
     Raises:
         SettingsError: beams, padding, an assistant, attentions or hidden states are asked for, or the cache that is
             given has read something else.
-        StreamError: the cache is in use, or was interrupted.
+        StreamError: the cache is in use, or was interrupted; or the model computes NaN.
         ModelUnsupported: the model cannot be streamed exactly.
-        ModelDamaged: it computes NaN.
     """
     call = _arguments_of_generate()
     _refuse(generation_config, synced_gpus, call, input_ids, model_kwargs)

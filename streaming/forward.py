@@ -8,7 +8,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from streaming import attention, families
 from streaming.cache import StreamCache
-from streaming.errors import ModelDamaged
+from streaming.errors import StreamError
 from streaming.readings import reading
 from streaming.share import SinkShare
 from streaming.view import device_of
@@ -49,11 +49,11 @@ def forward(
 
 
 def require_numbers(computed: Tensor) -> None:
-    """Raise ModelDamaged where a model computed NaN: no other number of it means anything then."""
+    """Raise StreamError where a model computed NaN: no other number of it means anything then."""
     if computed.isnan().any():
-        raise ModelDamaged(
-            "The model computes NaN: its weights are damaged, or too large for float16. Load it in bfloat16 or "
-            "float32, or choose another checkpoint."
+        raise StreamError(
+            "The model gives no number (NaN): its weights are damaged, or too large for float16. Load it in bfloat16 "
+            "or float32, or choose another checkpoint."
         )
 
 

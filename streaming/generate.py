@@ -58,7 +58,7 @@ def pick(logits: Tensor, sampling: Sampling, generator: torch.Generator, said: S
         said: ids that the repetition penalty holds back.
 
     Raises:
-        ModelDamaged: the logits are NaN.
+        StreamError: the logits are NaN.
     """
     require_numbers(logits)
     if said and sampling.repetition_penalty != 1:

@@ -92,8 +92,7 @@ class Stream:
 
         Raises:
             SettingsError: an id is outside the vocabulary.
-            StreamError: the stream is closed, or failed before.
-            ModelDamaged: the model computes NaN.
+            StreamError: the stream is closed, or failed before; or the model computes NaN.
         """
         ids = self._as_ids(ids)
         pieces = [self._read_piece(ids[start:end], share) for start, end in self._pieces(len(ids))]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from comparisons.limits import Range, check_limits, limited, limits
@@ -57,3 +58,13 @@ def test_limits_are_those_of_the_fields():
     check_limits(Settings())
     with pytest.raises(SettingsError, match="count"):
         check_limits(Settings(count=11))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int16])
+def test_numbers_of_numpy_are_kept_as_numbers_of_python(kind):
+    settings = Settings(count=kind(4), wait=np.float32(2.5))
+    check_limits(settings)
+    assert (settings.count, settings.wait) == (4, 2.5)
+    assert (type(settings.count), type(settings.wait)) == (int, float)
+    with pytest.raises(SettingsError, match="count"):
+        check_limits(Settings(count=np.True_))
