@@ -38,6 +38,9 @@ __all__ = ["Marathon", "MarathonSettings", "Tape", "fingerprint"]
 
 _STREAM = "stream."
 
+_FORMAT = 2
+"""Of a checkpoint: with other fields, another number."""
+
 _WORDS = 256
 """How many words the tokenizer may remember."""
 
@@ -221,10 +224,11 @@ def _plain(settings: MarathonSettings) -> dict[str, Any]:
     return {**asdict(settings), "policy": settings.policy.label}
 
 
-def _material(loaded: LoadedModel, feed: PromptFeed) -> dict[str, str]:
+def _material(loaded: LoadedModel, feed: PromptFeed) -> dict[str, Any]:
     """What else decides about the numbers: the model's own, and the text's as its tokenizer cuts it."""
     text = [segment.ids for segment in islice(feed.from_turn(0), 28)]
     return {
+        "format": _FORMAT,
         "model": loaded.name,
         "dtype": str(loaded.model.dtype).removeprefix("torch."),
         "weights": fingerprint(loaded),

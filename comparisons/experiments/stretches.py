@@ -52,9 +52,9 @@ class Span:
         return perplexity_from_mean_nats(self.nats / self.predicted) if self.predicted else float("nan")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Stretch:
-    """What was measured of one stretch of the stream.
+    """What was measured of one stretch of the stream; of one that is not complete, up to now.
 
     Attributes:
         end: tokens read at its end.
@@ -70,17 +70,21 @@ class Stretch:
         ids_crc32: checksum of all token ids from the beginning of the stream to its end.
     """
 
-    end: int
-    tokens: int
-    nats: float
-    predicted: int
-    seconds: float
-    took_seconds: float
-    work_seconds: float
-    kv_bytes: int
-    kv_allocated_bytes: int
-    rss_bytes: int
-    ids_crc32: int
+    end: int = 0
+    tokens: int = 0
+    nats: float = 0.0
+    predicted: int = 0
+    seconds: float = 0.0
+    took_seconds: float = 0.0
+    work_seconds: float = 0.0
+    kv_bytes: int = 0
+    kv_allocated_bytes: int = 0
+    rss_bytes: int = 0
+    ids_crc32: int = 0
+
+    def next(self) -> Stretch:
+        """The one that begins where this ends."""
+        return Stretch(end=self.end, seconds=self.seconds, ids_crc32=self.ids_crc32)
 
     @property
     def perplexity(self) -> float:
@@ -107,9 +111,8 @@ class Tally:
     """What a run of a known length has measured so far.
 
     Attributes:
-        tokens: tokens read.
-        seconds: running time.
         rss_bytes: resident memory before the first token.
+        span: tokens in `first` and in `last`.
         stretches: the complete ones.
         texts: pieces of the stream, evenly spread.
         first: likelihood of the first tokens after the cache filled.
@@ -125,24 +128,25 @@ class Tally:
             filled: the first token that meets a full cache.
             rss_bytes: resident memory now.
         """
-        span = max(1, min(LONGEST_SPAN, total // 4))
-        self.tokens, self.seconds, self.rss_bytes = 0, 0.0, rss_bytes
+        self.rss_bytes = rss_bytes
+        self.span = max(1, min(LONGEST_SPAN, total // 4))
         self.stretches: list[Stretch] = []
         self.texts: list[Text] = []
-        self.first, self.last = Span(begin=filled, end=filled + span), Span(begin=total - span, end=total)
-        self._total, self._stretch, self._span = total, stretch, span
-        self._crc32 = 0
+        self.first = Span(begin=filled, end=filled + self.span)
+        self.last = Span(begin=total - self.span, end=total)
+        self._total, self._stretch = total, stretch
+        self._current = Stretch()
         self._tail: deque[tuple[int, float]] = deque(maxlen=TEXT_TOKENS + LEAD_TOKENS)
-        self._begin_stretch()
-
-    def _begin_stretch(self) -> None:
-        self._current = Span(begin=self.tokens, end=min(self.tokens + self._stretch, self._total))
-        self._began, self._work_seconds, self._stretch_rss = self.seconds, 0.0, 0
 
     @property
-    def span(self) -> int:
-        """Tokens in `first` and in `last`."""
-        return self._span
+    def tokens(self) -> int:
+        """Tokens read."""
+        return self._current.end
+
+    @property
+    def seconds(self) -> float:
+        """Running time."""
+        return self._current.seconds
 
     @property
     def last_against_first(self) -> float:
@@ -160,12 +164,13 @@ class Tally:
         return max(one.rss_bytes for one in self._settled())
 
     def _settled(self) -> list[Stretch]:
-        return [one for one in self.stretches if one.end >= self._span]
+        return [one for one in self.stretches if one.end >= self.span]
 
     @property
     def room(self) -> int:
         """Tokens until the stretch ends, 0 at the end of the run: a read goes no further."""
-        return self._current.end - self.tokens
+        begin = self._current.end - self._current.tokens
+        return min(begin + self._stretch, self._total) - self.tokens
 
     def add(
         self,
@@ -189,39 +194,29 @@ class Tally:
             kv_allocated_bytes: the tensors that hold them.
             rss_bytes: resident memory now.
         """
-        for span in (self._current, self.first, self.last):
+        for span in (self.first, self.last):
             span.add(self.tokens, nats)
-        self._crc32 = zlib.crc32(np.asarray(ids, dtype="<u4").tobytes(), self._crc32)
         self._tail.extend(zip(ids, nats.tolist(), strict=True))
-        self.tokens += len(ids)
-        self.seconds = seconds
-        self._work_seconds += work_seconds
-        self._stretch_rss = max(self._stretch_rss, rss_bytes)
+        known, now = nats[~np.isnan(nats)], self._current
+        now.nats += float(known.sum())
+        now.predicted += known.size
+        now.took_seconds = seconds - (self.stretches[-1].seconds if self.stretches else 0.0)
+        now.seconds, now.work_seconds = seconds, now.work_seconds + work_seconds
+        now.end, now.tokens = now.end + len(ids), now.tokens + len(ids)
+        now.kv_bytes, now.kv_allocated_bytes = kv_bytes, kv_allocated_bytes
+        now.rss_bytes = max(now.rss_bytes, rss_bytes)
+        now.ids_crc32 = zlib.crc32(np.asarray(ids, dtype="<u4").tobytes(), now.ids_crc32)
         if self.room == 0:
-            self._end_stretch(kv_bytes, kv_allocated_bytes)
+            self._end_stretch()
 
-    def _end_stretch(self, kv_bytes: int, kv_allocated_bytes: int) -> None:
+    def _end_stretch(self) -> None:
         if self._keeps_text():
             ids, nats = zip(*self._tail, strict=True)
             known = [None if np.isnan(nat) else nat for nat in nats]
             self.texts.append(Text(end=self.tokens, seconds=self.seconds, ids=list(ids), nats=known))
-        current = self._current
-        self.stretches.append(
-            Stretch(
-                end=self.tokens,
-                tokens=self.tokens - current.begin,
-                nats=current.nats,
-                predicted=current.predicted,
-                seconds=self.seconds,
-                took_seconds=self.seconds - self._began,
-                work_seconds=self._work_seconds,
-                kv_bytes=kv_bytes,
-                kv_allocated_bytes=kv_allocated_bytes,
-                rss_bytes=self._stretch_rss,
-                ids_crc32=self._crc32,
-            )
-        )
-        self._begin_stretch()
+        self.stretches.append(self._current)
+        if self.tokens < self._total:
+            self._current = self._current.next()
 
     def _keeps_text(self) -> bool:
         """Of every n-th stretch, and of the last."""
@@ -231,24 +226,19 @@ class Tally:
     def state(self) -> dict[str, Any]:
         """All of it, as JSON has it."""
         return {
-            "tokens": self.tokens,
-            "seconds": self.seconds,
             "rss_bytes": self.rss_bytes,
             "stretches": [asdict(one) for one in self.stretches],
+            "current": asdict(self._current),
             "texts": [asdict(one) for one in self.texts],
-            "spans": [asdict(one) for one in (self._current, self.first, self.last)],
-            "crc32": self._crc32,
+            "spans": [asdict(one) for one in (self.first, self.last)],
             "tail": [[token, None if np.isnan(nat) else nat] for token, nat in self._tail],
-            "stretch": [self._began, self._work_seconds, self._stretch_rss],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Become what another tally of a run of this length was."""
-        for name in ("tokens", "seconds", "rss_bytes"):
-            setattr(self, name, state[name])
+        self.rss_bytes = state["rss_bytes"]
         self.stretches = [Stretch(**one) for one in state["stretches"]]
+        self._current = Stretch(**state["current"])
         self.texts = [Text(**one) for one in state["texts"]]
-        self._current, self.first, self.last = (Span(**one) for one in state["spans"])
-        self._crc32 = state["crc32"]
+        self.first, self.last = (Span(**one) for one in state["spans"])
         self._tail.extend((token, float("nan") if nat is None else nat) for token, nat in state["tail"])
-        self._began, self._work_seconds, self._stretch_rss = state["stretch"]
