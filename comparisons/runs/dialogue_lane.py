@@ -14,9 +14,10 @@ from typing_extensions import TypedDict
 
 from comparisons.metrics import finite_or_none, perplexity
 from comparisons.runs.shapes import Count, Measured, Number
-from comparisons.runs.speech import answered, broken_words, repetition
+from comparisons.runs.speech import broken_words, repetition
 from comparisons.text.chat import ChatForm, Message
 from comparisons.text.detokenise import Detokeniser
+from comparisons.text.facts import says
 from comparisons.text.requests import Request
 from streaming.generate import Sampling, pick
 from streaming.models import LoadedModel
@@ -219,7 +220,7 @@ class DialogueLane:
             repetition_latest=repetition(self._latest.answers),
             broken_words=broken_words(text, self._plain_pieces),
             asks=request.asks,
-            right=None if in_cache is None else answered(request.answer or "", text),
+            right=None if in_cache is None else says(text, request.answer or ""),
             in_cache=in_cache,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-__all__ = ["GRAM", "answered", "broken_words", "repetition"]
+__all__ = ["GRAM", "broken_words", "repetition"]
 
 GRAM = 4
 """Words in a row that count as a repetition when they come again."""
@@ -43,8 +43,3 @@ def broken_words(text: str, pieces: Callable[[str], Sequence[int]]) -> float | N
     """
     words = _WORD.findall(text)
     return sum(len(pieces(f" {word}")) > 3 for word in words) / len(words) if words else None
-
-
-def answered(fact: str, said: str) -> bool:
-    """Whether the words of a fact stand in what was said, as whole words, large and small letters being the same."""
-    return re.search(rf"(?<!\w){re.escape(fact.casefold())}(?!\w)", said.casefold()) is not None
