@@ -5,7 +5,7 @@ Every perplexity made of it counts the same tokens: all but the first `SINKS`, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -17,12 +17,10 @@ from torch import Tensor
 from comparisons.metrics import perplexity
 from comparisons.text.feeds import Feed, PromptFeed
 from streaming import families
-from streaming.errors import StreamError
 from streaming.forward import new_cache, read_into
 from streaming.models import LoadedModel
 from streaming.policy import Policy
-from streaming.share import SinkShare
-from streaming.stream import Stream, open_stream
+from streaming.stream import open_stream
 from streaming.view import device_of
 from streaming.window import SinkWindow
 
@@ -38,7 +36,6 @@ __all__ = [
     "places_to_sample",
     "prompt_ids",
     "read",
-    "read_piece",
     "recompute_step",
     "recomputed",
     "sinks_policy",
@@ -112,32 +109,19 @@ def read(loaded: LoadedModel, policy: Policy, ids: Tensor, *, bar: Bar = no_bar)
     """Read (n,) tokens under a policy, fewer where the memory ends (`dense` on a small device).
 
     Raises:
-        StreamError: the model gives no numbers.
+        ModelDamaged: the model computes NaN.
     """
     stream, parts = open_stream(loaded, policy), [np.empty(0)]
     with bar(f"{loaded.name}, {policy.label}", len(ids)) as tick:
         for piece in torch.split(ids, PIECE_TOKENS):
             try:
-                parts.append(read_piece(stream, piece))
+                parts.append(stream.read(piece).double().numpy())
             except (MemoryError, torch.OutOfMemoryError):
                 break
             tick(len(piece))
     measured = Measured(nats=np.concatenate(parts), kv_bytes=stream.nbytes)
     stream.close()
     return measured
-
-
-def read_piece(stream: Stream, ids: Sequence[int] | Tensor, *, share: SinkShare | None = None) -> np.ndarray:
-    """Read on: (n,) float64 nats of the next n tokens.
-
-    Raises:
-        StreamError: the model gives no numbers.
-    """
-    at = stream.tokens
-    nats: np.ndarray = stream.read(ids, share=share).double().numpy()
-    if np.isnan(nats[0 if at else 1 :]).any():
-        raise StreamError(f"The model gives no numbers (NaN) near token {at}: choose --dtype float32.")
-    return nats
 
 
 def in_context(loaded: LoadedModel, ids: Tensor, before: int, *, context: int | None = None) -> np.ndarray:
@@ -156,7 +140,7 @@ def in_context(loaded: LoadedModel, ids: Tensor, before: int, *, context: int | 
     nats = []
     for begin in range(0, len(ids) - length, length - before):
         stream = open_stream(loaded, Policy(kind="dense"), chunk=context)
-        nats.append(read_piece(stream, fresh(loaded, ids[begin : begin + length]))[-(length - before) :])
+        nats.append(stream.read(fresh(loaded, ids[begin : begin + length])).double().numpy()[-(length - before) :])
     return np.concatenate(nats)
 
 

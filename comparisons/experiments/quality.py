@@ -25,7 +25,6 @@ from comparisons.experiments.measuring import (
     in_context,
     no_bar,
     prompt_ids,
-    read_piece,
     sinks_policy,
 )
 from comparisons.experiments.recall import TOKENS, ask, chance
@@ -285,14 +284,14 @@ def _on_text(loaded: LoadedModel, name: str, ids: Tensor, budget: int, places: i
 def _attention(loaded: LoadedModel, ids: Tensor, budget: int) -> Attention:
     rest, first = SinkShare(SINKS), SinkShare(1)
     stream = open_stream(loaded, sinks_policy(SINKS, budget))
-    read_piece(stream, ids[:budget])
-    read_piece(stream, ids[budget:], share=rest)
+    stream.read(ids[:budget])
+    stream.read(ids[budget:], share=rest)
     length = loaded.context - (loaded.start_token is not None)
     for begin in range(0, len(ids) - length, length):
         stretch = fresh(loaded, ids[begin : begin + length])
         stream = open_stream(loaded, Policy(kind="dense"), chunk=loaded.context)
-        read_piece(stream, stretch[:1])
-        read_piece(stream, stretch[1:], share=first)
+        stream.read(stretch[:1])
+        stream.read(stretch[1:], share=first)
     return Attention(
         sinks=_four_digits(rest),
         sinks_queries=rest.queries,

@@ -66,7 +66,7 @@ def test_a_curve_is_the_points_of_its_lane(experiment: str) -> None:
 
 def test_colours_and_dashes_are_those_of_the_page() -> None:
     style = (ROOT / "assets" / "panels" / "panel.css").read_text()
-    script = (ROOT / "assets" / "panels" / "js" / "view" / "charts.js").read_text()
+    script = (ROOT / "assets" / "panels" / "js" / "view" / "figures.js").read_text()
     drawn = lines(figure(only("figure 3"), "Title"))
     for kind, name in (
         ("dense", "dense"),
