@@ -86,12 +86,18 @@ def streaming_attention(
     if plan.block is None and turn is None:
         if plan.share is not None:
             plan.share.add(layer, _on_first(plan, query, key, mask, scaling, softcap))
-        return _together(query, key, value, mask, scaling, softcap).transpose(1, 2), None
+        return _together(plan, query, key, value, mask, scaling, softcap).transpose(1, 2), None
     return _sinks_apart(plan, layer, turn, query, key, value, mask, scaling, softcap).transpose(1, 2), None
 
 
 def _together(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float | None
+    plan: Reading,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scale: float,
+    softcap: float | None,
 ) -> Tensor:
     """All keys in one product: (B, H, C, D)."""
     if softcap is not None:
@@ -100,6 +106,8 @@ def _together(
     if count == 1 and mask is None:  # the queries of one key head, below one another, meet it once
         folded = query.view(batch, key.shape[1], -1, dim)  # (B, G, H / G, D)
         return F.scaled_dot_product_attention(folded, key, value, scale=scale).view(batch, heads, 1, dim)
+    if plan.reach is None and kernels.windows_on(query.device, query.dtype):  # dense: the kernel needs no mask
+        return kernels.windowed(query, key, value, None, scale)[0]
     return F.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, scale=scale, enable_gqa=heads > key.shape[1]
     )
@@ -118,6 +126,8 @@ def _sinks_apart(
 ) -> Tensor:
     """The sinks by a query of their own, the other keys in blocks: (B, H, C, D)."""
     sinks = plan.sinks
+    if query.shape[2] == 1 and turn is not None:
+        return _one_query(rotate(query, turn), query, key, value, sinks, scale, softcap)
     mask = None if mask is None else mask[..., sinks:]
     out, lse = _in_blocks(plan, query, key[:, :, sinks:], value[:, :, sinks:], mask, scale, softcap)
     if not sinks:
@@ -132,18 +142,29 @@ def _sinks_apart(
     return out.mul_(weights[..., sinks:]).add_(weights[..., :sinks] @ values)
 
 
+def _one_query(
+    to_sinks: Tensor, query: Tensor, key: Tensor, value: Tensor, sinks: int, scale: float, softcap: float | None
+) -> Tensor:
+    """One softmax over sinks and all others, few kernels and no wait for the CPU: (B, H, 1, D)."""
+    first = kernels.scores(to_sinks, key[:, :, :sinks], None, scale, softcap)  # (B, H, 1, S)
+    rest = kernels.scores(query, key[:, :, sinks:], None, scale, softcap)  # (B, H, 1, K - S)
+    return kernels.weighted(torch.softmax(torch.cat([first, rest], dim=-1), dim=-1), value)
+
+
 def _in_blocks(
     plan: Reading, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float | None
 ) -> tuple[Tensor, Tensor]:
     """Each block of queries over its own slice of the keys: (B, H, C, D), and the log-sum-exps (B, H, C)."""
+    if softcap is None and kernels.windows_on(query.device, query.dtype):
+        return kernels.windowed(query, key, value, plan.reach, scale)
     count = query.shape[2]
     block = plan.block or count
     before, rest = key.shape[2] - count, count % block  # keys before the first query's own
     whole = count - rest
     parts = []
     if whole:
-        windows = (x[:, :, : before + whole] for x in (key, value))
-        parts.append(_strided(query[:, :, :whole], *windows, mask, scale, softcap, block))
+        keys, values = key[:, :, : before + whole], value[:, :, : before + whole]
+        parts.append(_strided(query[:, :, :whole], keys, values, mask, scale, softcap, block))
     if rest:
         edge = None if mask is None else mask[..., :rest, : before + rest]
         parts.append(kernels.attend(query[:, :, whole:], key[:, :, whole:], value[:, :, whole:], edge, scale, softcap))
@@ -165,7 +186,7 @@ def _strided(
     width = key.shape[2] - query.shape[2] + block
     parts = []
     for row in range(len(query)):
-        queries = query[row].unflatten(1, (-1, block)).transpose(0, 1)  # (blocks, H, block, D)
+        queries = torch.unflatten(query[row], 1, (-1, block)).transpose(0, 1)  # (blocks, H, block, D)
         keys, values = (x[row].unfold(1, width, block).permute(1, 0, 3, 2) for x in (key, value))  # (blocks, G, K, D)
         out, lse = kernels.attend(queries, keys, values, mask, scale, softcap)
         parts.append((out.transpose(0, 1).flatten(1, 2), lse.transpose(0, 1).flatten(1, 2)))  # (H, C, D), (H, C)
@@ -196,5 +217,6 @@ def note_attentions(plan: Reading, attentions: Sequence[Tensor]) -> None:
     for layer, weights in enumerate(attentions):
         seen = weights[0, :, -(plan.share.last or weights.shape[-2]) :].float()  # (H, Q, K)
         if plan.copies > 1:
-            seen = seen[..., : plan.copies * plan.sinks].unflatten(-1, (plan.copies, plan.sinks)).sum(-2)  # (H, Q, S)
+            first = seen[..., : plan.copies * plan.sinks]
+            seen = torch.unflatten(first, -1, (plan.copies, plan.sinks)).sum(-2)  # (H, Q, S)
         plan.share.add(layer, seen[..., : plan.share.tokens].sum(-1))

@@ -13,8 +13,8 @@ from torch import Tensor
 
 __all__ = ["Buffer", "empty_like"]
 
-_GROWTH = 1 / 8
-"""How much a buffer grows beyond what is needed: a token is copied some eight times in its life."""
+_GROWTH = 1 / 10
+"""How much a buffer grows beyond what is needed: a token is copied some ten times in its life."""
 
 
 class Buffer:
@@ -95,6 +95,20 @@ class Buffer:
         grown = empty_like(old, capacity)  # (B, G, capacity, D)
         grown[..., self.start : self.end, :] = old[..., self.start : self.end, :]
         return grown
+
+    def ring(self, sinks: Tensor, sink_values: Tensor) -> tuple[Tensor, Tensor]:
+        """Views of (B, G, S, D) sinks, the tokens held and one free slot behind them: (B, G, S + count + 1, D)."""
+        if self.start > self.front or not self.fits(1):
+            self.move_to_front()
+        self.behind(sinks, sink_values)
+        first = self.start - sinks.shape[-2]
+        return self.keys[..., first : self.end + 1, :], self.values[..., first : self.end + 1, :]
+
+    def from_ring(self, free: int) -> None:
+        """Order the tokens of a ring, whose free slot is `free`, as in the stream."""
+        around = slice(self.start, self.end + 1)
+        keys, values = (x[..., around, :].roll(-free - 1, dims=-2) for x in (self.keys, self.values))
+        self.hold(keys[..., :-1, :], values[..., :-1, :])
 
     def clone(self) -> Buffer:
         """An independent copy."""

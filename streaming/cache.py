@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
+from streaming import states
 from streaming.errors import StreamError
-from streaming.layer import HELD, State, StreamLayer, number, tensor
+from streaming.layer import StreamLayer
 from streaming.rotary import Rotary
+from streaming.states import State
 from streaming.window import SinkWindow, Span
+
+if TYPE_CHECKING:
+    from streaming.ring import RingStep
 
 __all__ = ["REBASE_AFTER", "State", "StreamCache"]
 
@@ -32,6 +38,12 @@ class StreamCache(Cache):
         window: which tokens are kept.
         rotaries: for each attention layer its rotary embedding, None where the layer has none. Layers that share an
             embedding share the object.
+
+    Attributes:
+        tokens: read so far.
+        base: stream index of running position 0.
+        ring: steps at constant shapes, where they are taken (`ring.py`).
+        may_ring: whether they may be.
     """
 
     layers: list[StreamLayer]  # type: ignore[assignment]  # all of them are ours
@@ -41,7 +53,9 @@ class StreamCache(Cache):
         self.window = window
         self.rotaries = tuple(rotaries)
         self.tokens = 0
-        self._base = 0
+        self.base = 0
+        self.ring: RingStep | None = None
+        self.may_ring = True
         self._with_sinks: SinkWindow | None = None
         super().__init__(layers=[StreamLayer(window, rotates=rotary is not None) for rotary in self.rotaries])
 
@@ -54,9 +68,10 @@ class StreamCache(Cache):
                 copy for the first of them.
             device: where the cache's tensors live.
         """
-        self._renumber(device)
-        span = Span(window=self.window, first=self.tokens, count=count, base=self._base)
-        places = [shift - self._base for shift in span.shifts[: count if copies else 1]]
+        self._leave_ring()
+        self.renumber(device)
+        span = Span(window=self.window, first=self.tokens, count=count, base=self.base)
+        places = [shift - self.base for shift in span.shifts[: count if copies else 1]]
         self._place(places[:1] if len(set(places)) == 1 else places, device)
         self.tokens += count
         return span
@@ -69,16 +84,26 @@ class StreamCache(Cache):
         for layer, rotary in zip(self.layers, self.rotaries, strict=True):
             layer.place(None if rotary is None else moves.get(rotary), 1 if stay else len(places))
 
-    def _renumber(self, device: torch.device | None) -> None:
-        first, budget = self.tokens, self.window.budget
-        if budget is None or first - self._base <= budget + max(REBASE_AFTER, budget // 2):
-            return  # a key is rotated anew three times at most in its life, so rounding cannot pile up
-        back = first - self._base - budget
+    @property
+    def is_due(self) -> bool:
+        """Whether running positions have grown so far that the window is to be renumbered."""
+        budget = self.window.budget  # a key is rotated anew three times at most in its life: rounding cannot pile up
+        return budget is not None and self.tokens - self.base > budget + max(REBASE_AFTER, budget // 2)
+
+    def _leave_ring(self) -> None:
+        if self.ring is not None:
+            self.ring.leave()
+
+    def renumber(self, device: torch.device | None) -> None:
+        """Where it is due, move the window back to the start of the numbering."""
+        if not self.is_due:
+            return
+        back = self.tokens - self.base - (self.window.budget or 0)
         moves = {r: r.by(torch.tensor([-back]), device) for r in set(self.rotaries) if r is not None}
         for layer, rotary in zip(self.layers, self.rotaries, strict=True):
             if rotary is not None:
                 layer.renumber(moves[rotary])
-        self._base += back
+        self.base += back
 
     def held(self) -> list[int]:
         """Stream indices of the tokens held (ascending)."""
@@ -99,6 +124,8 @@ class StreamCache(Cache):
             raise StreamError("The sinks can be set aside once a cache with sinks is full: read on until then.")
         self._with_sinks = window
         self.window = replace(window, sinks=0, positions="cache")
+        self._leave_ring()
+        self.ring, self.may_ring = None, False  # it would be of another window
         for layer in self.layers:
             layer.set_aside_sinks(self.window)
 
@@ -112,18 +139,22 @@ class StreamCache(Cache):
         if self._with_sinks is None:
             return
         self.window, self._with_sinks = self._with_sinks, None
+        self.may_ring = True
         for layer in self.layers:
             layer.restore_sinks(self.window)
 
     def fork(self) -> StreamCache:
         """An independent copy: what is read into one leaves no trace in the other."""
+        self._leave_ring()
         twin = StreamCache(self.window, self.rotaries)
         twin.layers = [layer.fork() for layer in self.layers]
-        twin.tokens, twin._base, twin._with_sinks = self.tokens, self._base, self._with_sinks
+        twin.tokens, twin.base, twin._with_sinks = self.tokens, self.base, self._with_sinks
         return twin
 
     def select(self, rows: Tensor) -> None:
         """Hold these (n,) sequences of the batch instead, in this order; a sequence may come several times."""
+        self._leave_ring()
+        self.ring = None  # it would be of another batch
         for layer in self.layers:
             layer.select(rows)
 
@@ -135,10 +166,8 @@ class StreamCache(Cache):
         """
         if self._with_sinks is not None:
             raise StreamError("The sinks are set aside: restore them before the stream is saved.")
-        state: State = {"tokens": self.tokens, "base": self._base}
-        for index, layer in enumerate(self.layers):
-            state |= {f"layers.{index}.{name}": x for name, x in layer.state().items()}
-        return state
+        self._leave_ring()
+        return states.of(self)
 
     def restore(self, state: State, device: torch.device | None = None) -> None:
         """Become what another cache, of the same window and model, was.
@@ -150,24 +179,7 @@ class StreamCache(Cache):
         Raises:
             StreamError: the state is of another window or model.
         """
-        layers = [_of_layer(state, i) for i in range(len(self.layers))]
-        known = {"tokens", "base"} <= state.keys() and len(state) == 2 + sum(map(len, layers))
-        if not known or not self._fits(layers, number(state, "tokens")):
-            raise StreamError("This state is of another model or policy: restore it where it came from.")
-        for layer, its_state in zip(self.layers, layers, strict=True):
-            if its_state:
-                layer.restore(its_state, device)
-        self.tokens, self._base = number(state, "tokens"), number(state, "base")
-
-    def _fits(self, layers: list[State], tokens: int) -> bool:
-        """Whether each layer holds just the tokens that this window keeps of so many."""
-        if tokens == 0:
-            return not any(layers)
-        sinks = min(self.window.sinks, tokens)
-        recent = tokens - sinks if self.window.recent is None else min(self.window.recent, tokens - sinks)
-        held = (sinks, sinks, recent, recent)
-        names = {*HELD, "start", "capacity"}
-        return all(x.keys() == names and held == tuple(tensor(x, name).shape[-2] for name in HELD) for x in layers)
+        states.restore(self, state, device)
 
     @property
     def bytes_per_token(self) -> int:
@@ -187,8 +199,3 @@ class StreamCache(Cache):
     def allocated_after(self, new: int) -> int:
         """What `allocated_nbytes` will be once so many more tokens were read; 0 before the first."""
         return sum(layer.allocated_after(new) for layer in self.layers)
-
-
-def _of_layer(state: State, index: int) -> State:
-    prefix = f"layers.{index}."
-    return {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}

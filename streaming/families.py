@@ -6,7 +6,6 @@ is refused by name, with the reason: a model that is read wrongly does not fail,
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,15 +13,14 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-from transformers.models.falcon.modeling_falcon import build_alibi_tensor
-from transformers.models.mpt.modeling_mpt import build_mpt_alibi_tensor
 
-from streaming import attention
+from streaming import alibi, attention
+from streaming.alibi import LayerHook
 from streaming.errors import ModelUnsupported
-from streaming.readings import Reading, bias_reading, copies_reading, current_reading, interface_reading
+from streaming.readings import Reading, copies_reading, interface_reading
 from streaming.rotary import Rotary
 from streaming.share import SinkShare
 from streaming.view import Change, buffer, device_of, unwrapped, view
@@ -53,6 +51,9 @@ class Family:
         longest: most tokens per forward (a copy of the sinks per query, or a bias per head, costs memory).
         rotaries: the rotary embedding of each attention layer of a model.
         refuses: a reason not to stream a configuration of this family, or None.
+        context: training length in tokens.
+        hook: changes what the attention layers are given; None where nothing has to be.
+        variant: the entry that a configuration of this type belongs to instead, or None.
     """
 
     way: Literal["interface", "copies", "bias"]
@@ -60,6 +61,9 @@ class Family:
     longest: int = 1 << 20
     rotaries: Callable[[PreTrainedModel], Rotaries]
     refuses: Callable[[PreTrainedConfig], str | None] = lambda config: None
+    context: Callable[[PreTrainedConfig], int] = lambda config: int(config.max_position_embeddings)
+    hook: LayerHook | None = None
+    variant: Callable[[PreTrainedConfig], str | None] = lambda config: None
 
 
 # ------------------------------------------------------------------------------------------------ rotary embeddings
@@ -89,7 +93,7 @@ def _no_rotary(model: PreTrainedModel) -> Rotaries:
 
 
 def _head_dim(config: PreTrainedConfig) -> int:
-    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
 
 
 # ------------------------------------------------------------------------------------------------------------ plans
@@ -101,30 +105,6 @@ def _interface_plan(model: PreTrainedModel, span: Span) -> Reading:
 
 def _copies_plan(model: PreTrainedModel, span: Span) -> Reading:
     return copies_reading(span, dtype=model.dtype, device=device_of(model))
-
-
-def _mpt_plan(model: PreTrainedModel, span: Span) -> Reading:
-    unused = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device_of(model))
-    bias = partial(_mpt_bias, model.config.num_attention_heads)
-    inputs = {"attention_mask": unused}
-    return bias_reading(span, dtype=model.dtype, device=device_of(model), bias=bias, inputs=inputs)
-
-
-def _falcon_plan(model: PreTrainedModel, span: Span) -> Reading:
-    bias = partial(_falcon_bias, model.config.num_attention_heads, _head_dim(model.config))
-    return bias_reading(span, dtype=model.dtype, device=device_of(model), bias=bias, inputs={})
-
-
-def _mpt_bias(heads: int, keys: Tensor, queries: Tensor) -> Tensor:
-    slopes = -build_mpt_alibi_tensor(heads, 2, device=keys.device)[:, :, :1]
-    return slopes * (keys - queries)
-
-
-def _falcon_bias(heads: int, head_dim: int, keys: Tensor, queries: Tensor) -> Tensor:
-    """In bfloat16 and from the keys' own positions, as the model was trained; rows differ by constants only."""
-    two = torch.ones(1, 2, dtype=torch.long, device=keys.device)
-    slopes = build_alibi_tensor(two, heads, dtype=torch.bfloat16)[:, :, 1:]
-    return (slopes * keys).float() / math.sqrt(head_dim)
 
 
 # ------------------------------------------------------------------------------------------------- what is refused
@@ -159,9 +139,25 @@ FAMILIES: dict[str, Family] = {
     "gemma2": _INTERFACE(refuses=_gemma_option),
     "smollm3": _INTERFACE(rotaries=_rotary_where_used),
     "gemma3_text": _INTERFACE(rotaries=_rotary_by_layer_type, refuses=_gemma_option),
-    "falcon": Family(way="copies", plan=_copies_plan, longest=64, rotaries=_shared_rotary),
-    "falcon_alibi": Family(way="bias", plan=_falcon_plan, longest=256, rotaries=_no_rotary),
-    "mpt": Family(way="bias", plan=_mpt_plan, longest=256, rotaries=_no_rotary, refuses=_mpt_option),
+    "falcon": Family(
+        way="copies",
+        plan=_copies_plan,
+        longest=64,
+        rotaries=_shared_rotary,
+        variant=lambda config: "falcon_alibi" if config.alibi else None,
+    ),
+    "falcon_alibi": Family(
+        way="bias", plan=alibi.falcon_plan, longest=256, rotaries=_no_rotary, hook=alibi.falcon_inputs
+    ),
+    "mpt": Family(
+        way="bias",
+        plan=alibi.mpt_plan,
+        longest=256,
+        rotaries=_no_rotary,
+        refuses=_mpt_option,
+        hook=alibi.mpt_inputs,
+        context=lambda config: int(config.max_seq_len),
+    ),
 }
 """Model type of transformers -> family. Falcon's ALiBi variant has the same model type and an entry of its own."""
 
@@ -189,15 +185,14 @@ def of(config: PreTrainedConfig) -> Family:
         ModelUnsupported: there is none, or an option of the configuration cannot be streamed exactly.
     """
     model_type = config.model_type
-    if model_type == "falcon" and config.alibi:
-        return FAMILIES["falcon_alibi"]
     if model_type not in FAMILIES:
         why = "it has an encoder" if getattr(config, "is_encoder_decoder", False) else _WHY_NOT.get(model_type)
         raise ModelUnsupported(
             f"Models of type {model_type!r} cannot be streamed: {why or 'it has not been checked to be exact'}. "
             f"Supported types: {', '.join(sorted(t for t in FAMILIES if t != 'falcon_alibi'))}."
         )
-    return FAMILIES[model_type]
+    family = FAMILIES[model_type]
+    return FAMILIES[family.variant(config) or model_type]
 
 
 def check(config: PreTrainedConfig) -> None:
@@ -218,11 +213,9 @@ def context(config: PreTrainedConfig) -> int:
 
     Where the rotary embedding depends on the length, it is the length below which it is the plain one.
     """
-    if config.model_type == "mpt":
-        return config.max_seq_len
     if _rope_types(config) & _LENGTH_DEPENDENT_ROPES:
         return _plain_length(config)
-    return config.max_position_embeddings
+    return of(config).context(config)
 
 
 def start_token(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
@@ -250,7 +243,7 @@ def prepare(model: nn.Module) -> PreTrainedModel:
     check(plain.config)
     family = of(plain.config)
     _require_readable(plain, family)
-    change = _hook_biases if family.way == "bias" else _leave
+    change = _leave if family.hook is None else partial(_add_hook, family.hook)
     changes: dict[Any, Change] = dict.fromkeys(_attention_layers(plain), change)
     if family.way != "bias" and _rope_types(plain.config) & _LENGTH_DEPENDENT_ROPES:
         changes[plain.base_model.rotary_emb] = partial(_pin_rope, plain.config, device_of(plain))
@@ -311,28 +304,10 @@ def _pin_rope(config: PreTrainedConfig, device: torch.device, twin: Any) -> None
         twin.__dict__.pop(name, None)
 
 
-def _hook_biases(twin: nn.Module) -> None:
-    hook = _mpt_inputs if type(twin).__name__ == "MptAttention" else _falcon_inputs
+def _add_hook(hook: LayerHook, twin: nn.Module) -> None:
     twin.__dict__["_forward_pre_hooks"] = OrderedDict(twin._forward_pre_hooks)
     twin.__dict__["_forward_pre_hooks_with_kwargs"] = OrderedDict(twin._forward_pre_hooks_with_kwargs)
     twin.register_forward_pre_hook(hook, with_kwargs=True)
-
-
-def _mpt_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
-    plan = current_reading()
-    if plan is None:
-        return None
-    device = kwargs["attention_mask"].device
-    return args, kwargs | {"position_bias": plan.bias[0].to(device), "attention_mask": plan.mask.to(device)}
-
-
-def _falcon_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
-    plan = current_reading()
-    if plan is None:
-        return None
-    bias = plan.bias.to(args[0].device)
-    nothing_more = bias.new_zeros(bias.shape[1], 1, bias.shape[3])  # None would select the rotary path
-    return args, kwargs | {"attention_mask": bias, "alibi": nothing_more}
 
 
 # ------------------------------------------------------------------------------------------------------- readings

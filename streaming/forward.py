@@ -10,6 +10,7 @@ from streaming import attention, families
 from streaming.cache import StreamCache
 from streaming.errors import StreamError
 from streaming.readings import reading
+from streaming.ring import ring_step
 from streaming.share import SinkShare
 from streaming.view import device_of
 from streaming.window import SinkWindow
@@ -37,12 +38,14 @@ def forward(
 
     A `share` goes with a single stream (B = 1).
     """
+    if ids.shape[1] == 1 and share is None and (ring := ring_step(model, cache, len(ids))):
+        return ring.step(ids)
     copies = families.of(model.config).way == "copies"
     span = cache.begin(ids.shape[1], copies=copies, device=device_of(model))
     plan = families.plan(model, span, share)
     more = {"logits_to_keep": 1} if last_only else {}
     with reading(plan):
-        out = model(input_ids=ids, cache=cache, use_cache=True, **plan.inputs, **more)
+        out: CausalLMOutputWithPast = model(input_ids=ids, cache=cache, use_cache=True, **plan.inputs, **more)
     if plan.share is not None and out.attentions:
         attention.note_attentions(plan, out.attentions)
     return out
@@ -69,6 +72,12 @@ def read_into(model: PreTrainedModel, cache: StreamCache, ids: Tensor, *, chunk:
     start = 0
     while start < ids.shape[1]:
         end = min(ids.shape[1], start + longest_forward(model, cache, chunk))
-        logits = forward(model, cache, ids[:, start:end], last_only=True).logits
+        logits = logits_of(forward(model, cache, ids[:, start:end], last_only=True))  # (B, 1, V)
         start = end
-    return logits[:, -1]
+    return logits[:, -1]  # (B, V)
+
+
+def logits_of(out: CausalLMOutputWithPast) -> Tensor:
+    """The logits, which every causal language model returns."""
+    assert out.logits is not None
+    return out.logits

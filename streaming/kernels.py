@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["attend", "flash", "plain", "scores"]
+__all__ = ["attend", "flash", "plain", "scores", "weighted", "windowed", "windows_on"]
 
 
 class Kernel(Protocol):
@@ -43,16 +43,39 @@ def flash(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale:
     return out, lse
 
 
+def windowed(query: Tensor, key: Tensor, value: Tensor, reach: int | None, scale: float) -> tuple[Tensor, Tensor]:
+    """Torch's flash kernel for CUDA: the last query sees the last key and the `reach` keys before it, and so on.
+
+    No mask is made and no block is cut: the kernel skips what is out of reach. None reaches to the first key.
+    """
+    operator = torch.ops.aten._flash_attention_forward
+    rows = (x.transpose(1, 2) for x in (query, key, value))  # (N, Q or K, H or G, D)
+    left = -1 if reach is None else reach
+    out, lse, *_ = operator(
+        *rows, None, None, query.shape[2], key.shape[2], 0.0, False, False,
+        scale=scale, window_size_left=left, window_size_right=0,
+    )  # fmt: skip
+    return out.transpose(1, 2), lse
+
+
+def windows_on(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether `windowed` is there, and right."""
+    return device.type == "cuda" and dtype in (torch.bfloat16, torch.float16) and _windows_are_right(device, dtype)
+
+
 def plain(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """The definition, with all the scores in memory."""
-    groups = query.shape[1] // key.shape[1]
     found = scores(query, key, mask, scale, softcap)  # (N, H, Q, K)
     lse = found.logsumexp(-1)  # (N, H, Q)
-    weights = (found - lse[..., None]).exp_().to(value.dtype)  # (N, H, Q, K)
-    out = _folded(weights, groups) @ value  # (N, G, groups * Q, D)
-    return _unfolded(out, groups), lse
+    return weighted((found - lse[..., None]).exp_(), value), lse
+
+
+def weighted(weights: Tensor, value: Tensor) -> Tensor:
+    """Sums of (N, G, K, D) values by (N, H, Q, K) weights: (N, H, Q, D)."""
+    groups = weights.shape[1] // value.shape[1]
+    return _unfolded(_folded(weights.to(value.dtype), groups) @ value, groups)
 
 
 def scores(query: Tensor, key: Tensor, mask: Tensor | None, scale: float, softcap: float | None = None) -> Tensor:
@@ -66,11 +89,11 @@ def scores(query: Tensor, key: Tensor, mask: Tensor | None, scale: float, softca
 
 def _folded(x: Tensor, groups: int) -> Tensor:
     """(N, H, Q, …) to (N, G, groups * Q, …): queries that share their keys stand below one another."""
-    return x if groups == 1 else x.unflatten(1, (-1, groups)).flatten(2, 3)
+    return x if groups == 1 else torch.unflatten(x, 1, (-1, groups)).flatten(2, 3)
 
 
 def _unfolded(x: Tensor, groups: int) -> Tensor:
-    return x if groups == 1 else x.unflatten(2, (groups, -1)).flatten(1, 2)
+    return x if groups == 1 else torch.unflatten(x, 2, (groups, -1)).flatten(1, 2)
 
 
 @cache
@@ -88,3 +111,23 @@ def _is_right(kernel: Kernel, dtype: torch.dtype) -> bool:
     tolerance = 8 * torch.finfo(dtype).eps
     near = torch.allclose(out.double(), expected, atol=8 * tolerance)
     return near and torch.allclose(lse.double(), expected_lse.double(), atol=8 * tolerance)
+
+
+@cache
+def _windows_are_right(device: torch.device, dtype: torch.dtype) -> bool:
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, h, n, 64, generator=generator).to(device, dtype)
+                         for h, n in ((4, 5), (2, 9), (2, 9)))  # fmt: skip
+    i, j = torch.arange(5, device=device)[:, None] + 4, torch.arange(9, device=device)
+    for reach in (3, None):
+        seen = (j <= i) & (j >= i - (9 if reach is None else reach))  # (5, 9)
+        mask = torch.zeros(5, 9, device=device).masked_fill_(~seen, float("-inf"))[None, None]
+        try:
+            out, lse = windowed(query, key, value, reach, 0.1)
+        except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+            return False
+        expected, expected_lse = plain(query.float(), key.float(), value.float(), mask, 0.1)
+        near = torch.allclose(out.float(), expected, atol=2e-2)
+        if not near or not torch.allclose(lse, expected_lse, atol=2e-2):
+            return False
+    return True

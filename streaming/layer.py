@@ -8,6 +8,8 @@ Shapes: B batch, G key/value heads, S sinks, n new tokens, D head dimension.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
@@ -16,16 +18,24 @@ from streaming.buffer import Buffer, empty_like
 from streaming.rotary import Rotation, rotate
 from streaming.window import SinkWindow
 
-__all__ = ["HELD", "State", "StreamLayer", "number", "tensor"]
-
-State = dict[str, Tensor | int]
-"""What goes into a file so that a stream can go on in another process: tensors and whole numbers, by name."""
-
-HELD = ("sink_keys", "sink_values", "keys", "values")
-"""The tensors of a layer's state."""
+__all__ = ["StreamLayer"]
 
 _SPARE = 16
 """Least room for new tokens."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ring:
+    """Views of a buffer as a ring: (B, G, S + recent + 1, D) twice, and the slot of the next token, (1,) int64."""
+
+    keys: Tensor
+    values: Tensor
+    slot: Tensor
+
+    def put(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        self.keys.index_copy_(2, self.slot, keys)
+        self.values.index_copy_(2, self.slot, values)
+        return self.keys, self.values
 
 
 class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transformers leaves __init_subclass__ untyped
@@ -39,6 +49,8 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         placed: (B, G, copies * S, D) the sinks' keys where the next tokens see them; None where that is where they
             are. `StreamCache.begin` sets it.
         copies: how many copies of the sinks the next tokens see.
+        recent: the other tokens; None before the first.
+        ring: where the next token goes while steps run at constant shapes (`ring.py`).
     """
 
     def __init__(self, window: SinkWindow, *, rotates: bool) -> None:
@@ -49,13 +61,14 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         self.sink_values: Tensor | None = None
         self.placed: Tensor | None = None
         self.copies = 1
-        self._recent: Buffer | None = None
+        self.ring: _Ring | None = None
+        self.recent: Buffer | None = None
         self._aside: tuple[Tensor, Tensor] | None = None
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Allocate for (B, G, n, D) keys and values of this dtype and device."""
         room = _SPARE + (self.window.recent or 0) * 9 // 8
-        self._recent = Buffer(key_states, value_states, front=self.window.sinks, capacity=room)
+        self.recent = Buffer(key_states, value_states, front=self.window.sinks, capacity=room)
         self.sink_keys, self.sink_values = empty_like(key_states, 0), empty_like(value_states, 0)
         self.is_initialized = True
 
@@ -73,9 +86,11 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         Returns:
             Keys and values (B, G, copies * sinks + recent + n, D), in the order of the stream.
         """
-        if self._recent is None:
+        if self.recent is None:
             self.lazy_initialization(key_states, value_states)
-        recent, (sink_keys, sink_values) = self._buffer(), self._sinks()
+        if self.ring is not None:
+            return self.ring.put(key_states, value_states)
+        recent, (sink_keys, sink_values) = self._buffer(), self.sinks
         if sink_keys.shape[-2] < self.window.sinks:
             self.sink_keys = torch.cat([sink_keys, key_states], dim=-2)  # (B, G, S, D)
             self.sink_values = torch.cat([sink_values, value_states], dim=-2)  # (B, G, S, D)
@@ -88,18 +103,20 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
             recent.keep_last(self.window.recent)
         return seen
 
-    def _sinks(self) -> tuple[Tensor, Tensor]:
+    @property
+    def sinks(self) -> tuple[Tensor, Tensor]:
+        """Keys and values of the sinks held; not before the first token."""
         assert self.sink_keys is not None
         assert self.sink_values is not None
         return self.sink_keys, self.sink_values
 
     def _buffer(self) -> Buffer:
-        assert self._recent is not None
-        return self._recent
+        assert self.recent is not None
+        return self.recent
 
     def _pass_through(self, recent: Buffer, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """More new tokens than there is room for: join them in passing, and keep the last ones."""
-        sinks, sink_values = (x.repeat(1, 1, self.copies, 1) for x in self._sinks())  # (B, G, copies * S, D)
+        sinks, sink_values = (x.repeat(1, 1, self.copies, 1) for x in self.sinks)  # (B, G, copies * S, D)
         kept_keys, kept_values = recent.held
         sinks = sinks if self.placed is None else self.placed
         joined_keys = torch.cat([sinks, kept_keys, keys], dim=-2)  # (B, G, copies * S + recent + n, D)
@@ -128,15 +145,24 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
             each = rotate(self.sink_keys.unsqueeze(2), rotation.at((slice(None), None)))  # (B, G, copies, S, D)
             self.placed = each.flatten(2, 3)  # (B, G, copies * S, D)
 
+    def enter_ring(self, slot: Tensor) -> None:
+        """From now on a token goes to the slot (1,) of a ring, counted from the first sink; the window is full."""
+        self.ring = _Ring(*self._buffer().ring(*self.sinks), slot)
+
+    def leave_ring(self, free: int) -> None:
+        """Order the tokens as in the stream; `free` is the slot that holds none, counted from the first recent."""
+        self.ring = None
+        self._buffer().from_ring(free)
+
     def renumber(self, rotation: Rotation) -> None:
         """Rotate the recent keys, all by the same single row."""
-        if self._recent is not None and self.rotates:
-            keys, _ = self._recent.held
+        if self.recent is not None and self.rotates:
+            keys, _ = self.recent.held
             keys.copy_(rotate(keys, rotation))
 
     def set_aside_sinks(self, window: SinkWindow) -> None:
         """Go on without the sinks, under a window that has none; they are kept for `restore_sinks`."""
-        keys, values = self._aside = self._sinks()
+        keys, values = self._aside = self.sinks
         self.sink_keys, self.sink_values = keys[..., :0, :], values[..., :0, :]
         self.window = window
 
@@ -151,54 +177,38 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         twin = StreamLayer(self.window, rotates=self.rotates)
         twin.copies, twin.placed, twin._aside = self.copies, self.placed, self._aside  # never written to
         twin.sink_keys, twin.sink_values = self.sink_keys, self.sink_values  # likewise
-        twin._recent = None if self._recent is None else self._recent.clone()
+        twin.recent = None if self.recent is None else self.recent.clone()
         twin.is_initialized = self.is_initialized
         return twin
 
     def select(self, rows: Tensor) -> None:
         """Hold these (n,) sequences of the batch instead, in this order."""
-        if self._recent is not None:
-            self._recent.select(rows)
-            self.sink_keys, self.sink_values = (x.index_select(0, rows.to(x.device)) for x in self._sinks())
+        if self.recent is not None:
+            self.recent.select(rows)
+            self.sink_keys, self.sink_values = (x.index_select(0, rows.to(x.device)) for x in self.sinks)
             self.placed = None  # the next `place` follows before the next tokens
-
-    def state(self) -> State:
-        """Copies of what is held, and where it lies in its buffer; nothing before the first token."""
-        if self._recent is None:
-            return {}
-        copies = (x.clone(memory_format=torch.contiguous_format) for x in (*self._sinks(), *self._recent.held))
-        return {**dict(zip(HELD, copies, strict=True)), "start": self._recent.start, "capacity": self._recent.capacity}
-
-    def restore(self, state: State, device: torch.device | None = None) -> None:
-        """Hold what another layer held, at the same places of a buffer of the same size."""
-        self.sink_keys, self.sink_values, keys, values = (tensor(state, x).to(device, copy=True) for x in HELD)
-        front = self.window.sinks
-        self._recent = Buffer(keys, values, front=front, capacity=number(state, "capacity") - front)
-        self._recent.start = self._recent.end = number(state, "start")
-        self._recent.append(keys, values)
-        self.is_initialized = True
 
     @property
     def bytes_per_token(self) -> int:
         """Bytes of one token's key and value; 0 before the first token."""
-        return 0 if self._recent is None else self._recent.bytes_per_token
+        return 0 if self.recent is None else self.recent.bytes_per_token
 
     @property
     def allocated_nbytes(self) -> int:
         """Bytes of the tensors that hold them."""
-        if self._recent is None:
+        if self.recent is None:
             return 0
-        return self._recent.nbytes + sum(x.numel() * x.element_size() for x in self._aside or self._sinks())
+        return self.recent.nbytes + sum(x.numel() * x.element_size() for x in self._aside or self.sinks)
 
     def allocated_after(self, new: int) -> int:
         """Bytes of the tensors once so many more tokens were read."""
-        if self._recent is None or self.window.recent is not None or self._recent.fits(new):
+        if self.recent is None or self.window.recent is not None or self.recent.fits(new):
             return self.allocated_nbytes
-        return self._recent.grown(new) * self.bytes_per_token
+        return self.recent.grown(new) * self.bytes_per_token
 
     def get_seq_length(self) -> int:
         """Tokens held."""
-        return 0 if self._recent is None else self._sinks()[0].shape[-2] + self._recent.count
+        return 0 if self.recent is None else self.sinks[0].shape[-2] + self.recent.count
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Keys that `query_length` new tokens meet, and the offset of the first, for masks made by transformers."""
@@ -207,17 +217,3 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
     def get_max_length(self) -> int:
         """Tokens that fit, -1 where there is no limit."""
         return -1 if self.window.budget is None else self.window.budget
-
-
-def tensor(state: State, name: str) -> Tensor:
-    """A tensor of a state."""
-    value = state[name]
-    assert isinstance(value, Tensor)
-    return value
-
-
-def number(state: State, name: str) -> int:
-    """A whole number of a state."""
-    value = state[name]
-    assert isinstance(value, int)
-    return value

@@ -62,16 +62,17 @@ class Policy:
     def parse(cls, text: str) -> Policy:
         """Read `dense`, `window:256`, `recompute:256`, `sinks:4+252` or `sinks:4+252@text`."""
         found = _PATTERN.fullmatch(text.strip())
-        if not found or found["kind"] not in get_args(Kind) or (found["recent"] is None) != (found["kind"] == "dense"):
+        kinds: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+        if not found or found["kind"] not in kinds or (found["recent"] is None) != (found["kind"] == "dense"):
             raise SettingsError(
                 f"Cannot read the policy {text!r}: write dense, window:256, recompute:256, sinks:4+252 or "
                 "sinks:4+252@text."
             )
         return cls(
-            kind=found["kind"],
+            kind=kinds[found["kind"]],
             sinks=int(found["sinks"] or 0),
             recent=int(found["recent"]) if found["recent"] else None,
-            positions=found["positions"] or "cache",
+            positions=_positions(found["positions"] or "cache"),
         )
 
     @property
@@ -92,3 +93,11 @@ class Policy:
         if self.kind != "sinks":
             return f"{self.kind}:{self.recent}"
         return f"sinks:{self.sinks}+{self.recent}" + ("@text" if self.positions == "text" else "")
+
+
+def _positions(text: str) -> Positions:
+    """The setting of this name; `SinkWindow` refuses what is none."""
+    named: dict[str, Positions] = {positions: positions for positions in get_args(Positions)}
+    if text not in named:
+        raise SettingsError(f"positions must be {' or '.join(map(repr, named))}, not {text!r}.")
+    return named[text]

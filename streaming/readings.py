@@ -51,6 +51,7 @@ class Reading:
         mask: (1, 1, Q, K) additive, Q queries of the chunk or of a block, K the keys that they see; None where all
             is visible.
         block: queries per block of a chunk whose window is full throughout; None reads the chunk as one.
+        reach: recent tokens that each query sees beside itself; None where that is all of them.
         bias: (1, H, C, K) additive, masked where a key is out of sight; only for ALiBi.
         copies: how many copies of the sinks stand in front of the other keys.
         share: takes in the attention on the stream's first tokens; None where nobody asks for it.
@@ -61,6 +62,7 @@ class Reading:
     turns: tuple[Rotation | None, ...] = ()
     mask: Tensor | None = None
     block: int | None = None
+    reach: int | None = None
     bias: Tensor | None = None
     copies: int = 1
     share: SinkShare | None = None
@@ -100,6 +102,7 @@ def interface_reading(
         turns=_turns(span, rotaries, device),
         mask=mask,
         block=block,
+        reach=span.window.recent,
     )
 
 

@@ -46,7 +46,7 @@ class Rotary:
 
     def __init__(self, inv_freq: Tensor, head_dim: int) -> None:
         """Lay out the pairs once."""
-        self._inv_freq = inv_freq.detach().to("cpu", torch.float64)
+        self._inv_freq = {torch.device("cpu"): inv_freq.detach().to("cpu", torch.float64)}
         self._half = inv_freq.numel()
         self._still = head_dim - 2 * self._half
 
@@ -54,12 +54,14 @@ class Rotary:
         """The rotations that move a vector on by `places` positions (back, where negative).
 
         Args:
-            places: (n,) int64.
-            device: where to apply them; the CPU by default.
+            places: (n,) int64; the angles are computed where they are.
+            device: where to apply them; where the places are by default.
         """
-        angles = places.to("cpu", torch.float64)[:, None] * self._inv_freq
+        if places.device not in self._inv_freq:
+            self._inv_freq[places.device] = next(iter(self._inv_freq.values())).to(places.device)
+        angles = places.double()[:, None] * self._inv_freq[places.device]  # (n, rotary_dim / 2)
         cos, sin = angles.cos(), angles.sin()
-        still = cos.new_zeros(len(places), self._still)
+        still = cos.new_zeros(len(places), self._still)  # (n, head_dim - rotary_dim)
         return Rotation(
             torch.cat([cos, cos, still + 1], dim=-1).to(device, torch.float32),
             torch.cat([-sin, sin, still], dim=-1).to(device, torch.float32),

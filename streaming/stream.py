@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,17 +17,26 @@ from transformers import PreTrainedModel
 from streaming import families
 from streaming.cache import State, StreamCache
 from streaming.errors import SettingsError, StreamError
-from streaming.forward import CHUNK, forward, longest_forward, new_cache, read_into, require_numbers
+from streaming.forward import (
+    CHUNK,
+    forward,
+    logits_of,
+    longest_forward,
+    new_cache,
+    read_into,
+    require_numbers,
+)
 from streaming.numbers import whole
 from streaming.policy import Policy
 from streaming.share import SinkShare
+from streaming.states import number, tensor
 from streaming.view import device_of
 from streaming.window import SinkWindow
 
 __all__ = ["Loaded", "Stream", "open_stream"]
 
-_SCORED_AT_A_TIME = 1 << 22
-"""Logits that are taken to float32 together: 16 MB, which a processor's caches hold."""
+_SCORED_AT_A_TIME = 1 << 21
+"""Logits that are taken to float32 together: 8 MB, which a processor's caches hold."""
 
 
 class Loaded(Protocol):
@@ -65,7 +74,7 @@ def open_stream(loaded: Loaded, policy: Policy, *, chunk: int = CHUNK) -> Stream
 class Stream:
     """One model reading one stream of token ids under one policy.
 
-    A forward that fails leaves the cache half written; the stream then refuses to go on.
+    A forward that fails leaves the cache half written; the stream then refuses to go on. `tokens` were read so far.
     """
 
     def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
@@ -73,7 +82,7 @@ class Stream:
         self.loaded, self.policy, self.chunk = loaded, policy, chunk
         self._model = families.prepare(loaded.model)
         self._logits: Tensor | None = None
-        self._tokens = 0
+        self.tokens = 0
         self._ended: str | None = None
         self._torn = False
 
@@ -94,14 +103,17 @@ class Stream:
             SettingsError: an id is outside the vocabulary.
             StreamError: the stream is closed, or failed before; or the model computes NaN.
         """
-        ids = self._as_ids(ids)
-        pieces = [self._read_piece(ids[start:end], share) for start, end in self._pieces(len(ids))]
-        return torch.cat(pieces) if pieces else torch.empty(0)
+        unread, nats = _as_ids(self._model, ids), [torch.empty(0)]
+        while len(unread):
+            count = self._longest()
+            nats.append(self._read_piece(unread[:count], share))
+            unread = unread[count:]
+        return torch.cat(nats)  # (n,)
 
     @torch.inference_mode()
     def step(self, token: int) -> Tensor:
         """Read one token; return the logits of the next, (V,) float32 on the model's device."""
-        self._read_piece(self._as_ids([token]))
+        self._read_piece(_as_ids(self._model, [token]))
         return self.logits
 
     @property
@@ -116,17 +128,12 @@ class Stream:
             raise StreamError("Nothing has been read yet, so nothing is predicted: read a token first.")
         return self._logits
 
-    @property
-    def tokens(self) -> int:
-        """Tokens read so far."""
-        return self._tokens
-
     @torch.inference_mode()
     def fork(self) -> Stream:
         """An independent copy: what is read into one leaves no trace in the other."""
         self._require_open()
         twin = type(self)(self.loaded, self.policy, self.chunk)
-        twin._logits, twin._tokens = self._logits, self._tokens
+        twin._logits, twin.tokens = self._logits, self.tokens
         self._copy_state(twin)
         return twin
 
@@ -148,7 +155,7 @@ class Stream:
             StreamError: this stream has read something, or the state is damaged, or of another model or policy.
         """
         self._require_open()
-        if self._tokens:
+        if self.tokens:
             raise StreamError("Only a new stream can be restored: open one.")
         if not all(isinstance(x, (int, Tensor)) for x in state.values()):
             raise StreamError("This state is damaged: restore it as `state` gave it.")
@@ -156,13 +163,13 @@ class Stream:
             tokens = self._restore({name: x for name, x in state.items() if name != "logits"})
             if tokens:
                 size = self.loaded.model.config.vocab_size
-                self._logits = state["logits"].reshape(size).to(device_of(self._model), copy=True)
+                self._logits = tensor(state, "logits").reshape(size).to(device_of(self._model), copy=True)
         except StreamError:
             raise
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             self._ended = "The stream could not be restored: open a new one."
             raise StreamError("This state is damaged, or of another model: restore it where it came from.") from error
-        self._tokens = tokens
+        self.tokens = tokens
 
     def set_aside_sinks(self) -> None:
         """Go on without the sinks, whose keys and values are kept (a few kB): a sliding window of the recent tokens.
@@ -184,7 +191,6 @@ class Stream:
         """Free the cache. Again is harmless; every other verb then raises StreamError."""
         self._ended = self._ended or "The stream is closed: open a new one."
         self._logits = None
-        self._drop_state()
 
     def held(self) -> list[int]:
         """Stream indices of the tokens in the cache (ascending)."""
@@ -222,10 +228,7 @@ class Stream:
         """Most tokens that the next `_advance` may take."""
         raise NotImplementedError
 
-    def _copy_state(self, twin: Stream) -> None:
-        raise NotImplementedError
-
-    def _drop_state(self) -> None:
+    def _copy_state(self, twin: Any) -> None:
         raise NotImplementedError
 
     def _state(self) -> State:
@@ -235,32 +238,18 @@ class Stream:
         """Take over what `_state` gave; return how many tokens had been read."""
         raise NotImplementedError
 
-    def _pieces(self, count: int) -> Iterator[tuple[int, int]]:
-        start = 0
-        while start < count:
-            end = min(count, start + self._longest())
-            yield start, end
-            start = end
-
     def _read_piece(self, ids: Tensor, share: SinkShare | None = None) -> Tensor:
         self._require_open()
         before = self._logits
         self._torn = True  # until all is in order again, whatever happens and whenever
         logits = self._advance(ids, share)
-        self._tokens += len(ids)
+        self.tokens += len(ids)
         self._logits = logits[-1].float()  # (V,)
         first = torch.full((1,), float("nan")) if before is None else _nats(before[None], ids[:1])
         nats = torch.cat([first, _nats(logits[:-1], ids[1:])])  # (n,)
         require_numbers(nats[1 if before is None else 0 :])
         self._torn = False
         return nats
-
-    def _as_ids(self, ids: Sequence[int] | Tensor) -> Tensor:
-        ids = torch.as_tensor(ids, dtype=torch.long, device=device_of(self._model))
-        size = self._model.config.vocab_size
-        if ids.ndim != 1 or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < size):
-            raise SettingsError(f"Token ids must be a flat sequence of numbers from 0 to {size - 1}.")
-        return ids
 
     def _require_open(self) -> None:
         if self._ended:
@@ -269,13 +258,22 @@ class Stream:
             raise StreamError("The stream failed in the middle of a forward: open a new one.")
 
 
+def _as_ids(model: PreTrainedModel, ids: Sequence[int] | Tensor) -> Tensor:
+    """Ids that the model knows, on its device: (n,) int64."""
+    ids = torch.as_tensor(ids, dtype=torch.long, device=device_of(model))
+    size = model.config.vocab_size
+    if ids.ndim != 1 or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < size):
+        raise SettingsError(f"Token ids must be a flat sequence of numbers from 0 to {size - 1}.")
+    return ids
+
+
 def _nats(logits: Tensor, ids: Tensor) -> Tensor:
     """Negative log-likelihood of (n,) ids under (n, V) logits: (n,) float32 on the CPU.
 
     A few rows at a time: all of them in float32 would be larger than a small model's cache.
     """
     rows = max(1, _SCORED_AT_A_TIME // logits.shape[-1])
-    parts = zip(logits.split(rows), ids.split(rows), strict=True)
+    parts = zip(torch.split(logits, rows), torch.split(ids, rows), strict=True)
     nats = [F.cross_entropy(part.float(), chosen, reduction="none") for part, chosen in parts]
     return torch.cat(nats).cpu()
 
@@ -288,15 +286,16 @@ class _CachedStream(Stream):
         self._cache = new_cache(self._model, policy.window)
 
     def _advance(self, ids: Tensor, share: SinkShare | None) -> Tensor:
-        return forward(self._model, self._cache, ids[None], share=share).logits[0]
+        return logits_of(forward(self._model, self._cache, ids[None], share=share))[0]  # (n, V)
 
     def _longest(self) -> int:
         return longest_forward(self._model, self._cache, self.chunk)
 
-    def _copy_state(self, twin: Stream) -> None:
+    def _copy_state(self, twin: Any) -> None:
         twin._cache = self._cache.fork()
 
-    def _drop_state(self) -> None:
+    def close(self) -> None:
+        super().close()
         self._cache = StreamCache(self.policy.window, ())
 
     def _state(self) -> State:
@@ -344,14 +343,15 @@ class _RecomputeStream(Stream):
 
     def __init__(self, loaded: Loaded, policy: Policy, chunk: int) -> None:
         super().__init__(loaded, policy, chunk)
-        self._latest: deque[int] = deque(maxlen=policy.budget + 1)
+        self._most = (policy.budget or 0) + 1
+        self._latest: deque[int] = deque(maxlen=self._most)
         self._peak_nbytes = 0
 
     def _advance(self, ids: Tensor, share: SinkShare | None) -> Tensor:
         self._latest.extend(ids.tolist())
         window = list(self._latest)
         start = self.loaded.start_token
-        if self._tokens + len(ids) > len(window) and start is not None:
+        if self.tokens + len(ids) > len(window) and start is not None:
             window[0] = start
         everything = new_cache(self._model, SinkWindow(sinks=0, recent=None))
         logits = read_into(self._model, everything, ids.new_tensor(window)[None])
@@ -361,21 +361,23 @@ class _RecomputeStream(Stream):
     def _longest(self) -> int:
         return 1
 
-    def _copy_state(self, twin: Stream) -> None:
+    def _copy_state(self, twin: Any) -> None:
         twin._latest, twin._peak_nbytes = self._latest.copy(), self._peak_nbytes
 
-    def _drop_state(self) -> None:
+    def close(self) -> None:
+        super().close()
         self._latest.clear()
 
     def _state(self) -> State:
-        return {"tokens": self._tokens, "latest": torch.tensor(list(self._latest), dtype=torch.long)}
+        return {"tokens": self.tokens, "latest": torch.tensor(list(self._latest), dtype=torch.long)}
 
     def _restore(self, state: State) -> int:
-        latest = state["latest"].tolist() if state.keys() == {"tokens", "latest"} else []
-        if len(latest) != min(state["tokens"], self._latest.maxlen):
+        known, tokens = state.keys() == {"tokens", "latest"}, number(state, "tokens")
+        latest = tensor(state, "latest").tolist() if known else []
+        if len(latest) != min(tokens, self._most):
             raise StreamError("This state is of another policy: restore it where it came from.")
         self._latest.extend(latest)
-        return state["tokens"]
+        return tokens
 
     def held(self) -> list[int]:
         self._require_open()

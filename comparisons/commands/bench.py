@@ -4,41 +4,126 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, replace
+import platform
+import sys
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+import transformers
 
-from comparisons.commands.arguments import add_model, add_threads, use_threads
-from comparisons.experiments.bench import bench
+from comparisons.commands.arguments import add_model, use_threads
+from comparisons.experiments.bench import BenchSettings, Measurement, bench, hardware, peers
+from comparisons.experiments.bench.shapes import SHAPES, Shaped, shaped
+from comparisons.files import write_whole
 from streaming import models
+from streaming.models import LoadedModel
 
 __all__ = ["add_arguments"]
+
+_DTYPES = ("float32", "bfloat16", "float16")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`bench MODEL`."""
     add_model(parser)
-    parser.add_argument("--tokens", type=int, default=1_000_000, help="how far memory is watched (default: 1000000)")
-    add_threads(parser)
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--shape", choices=sorted(SHAPES), help="random weights of a real model's shape, no download")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto)")
+    parser.add_argument("--dtype", nargs="+", choices=_DTYPES, default=["float32"], help="one after another")
+    parser.add_argument(
+        "--threads", nargs="+", type=int, default=[torch.get_num_threads()], help="of torch, one after another"
+    )
+    parser.add_argument("--memory", action="store_true", help="the peak of reading dense to 16,384 tokens, first")
+    parser.add_argument("--run", action="store_true", help="a run's lanes against the engine alone, on 1 thread")
+    parser.add_argument("--tokens", type=int, default=0, help="how far the memory of a long stream is watched")
+    parser.add_argument(
+        "--peers", nargs="?", const="", metavar="GGUF", help="transformers' generate(), and llama.cpp with this file"
+    )
+    parser.add_argument("--json", type=Path, help="keep the results in this file")
     parser.set_defaults(command=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    use_threads(arguments.threads)
-    dtype = getattr(torch, arguments.dtype)
-    loaded = models.load(arguments.model, dtype=dtype)
-    folder = models.BUNDLED / arguments.model if arguments.model in models.available() else arguments.model
-    plain = replace(
-        loaded, model=AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True).eval()
+    results: list[dict[str, Any]] = []
+    for dtype, threads in product(arguments.dtype, arguments.threads):
+        use_threads(threads)
+        results.append(_measured(arguments, dtype, threads, first=not results))
+    told = json.dumps({"about": _about(), "results": results}, allow_nan=False)
+    if arguments.json:
+        write_whole(arguments.json, (told + "\n").encode())
+    print(told)
+
+
+def _measured(arguments: argparse.Namespace, dtype: str, threads: int, *, first: bool) -> dict[str, Any]:
+    """All rows of one dtype and number of threads."""
+    loaded = _load(arguments, getattr(torch, dtype))
+    device = loaded.model.device
+    print(f"\n{loaded.name} on {device.type}, {dtype}, threads: {threads}", flush=True)
+    ceilings = hardware(device, loaded.model.dtype)
+    print(
+        f"the hardware: {ceilings['multiplied_per_second'] / 1e9:,.0f} GFLOP/s in a matrix product, "
+        f"{ceilings['copied_per_second'] / 1e9:,.1f} GB/s in a copy",
+        flush=True,
+    )
+    settings = BenchSettings(
+        copied_per_second=ceilings["copied_per_second"],
+        memory=arguments.memory and first,
+        run=arguments.run and threads == 1,
+        far=arguments.tokens if first else 0,
     )
     rows = []
-    for row in bench(loaded, plain=plain, tokens=arguments.tokens):
-        rows.append(asdict(row))
+    for row in bench(loaded, settings):
+        _tell(row)
+        rows.append({**asdict(row), "reached": row.reached})
+    found = _peers(arguments.peers, loaded, threads)
+    about = {"model": loaded.name, "device": _name(device), "dtype": dtype, "threads": threads}
+    return {**about, "hardware": ceilings, "rows": rows, "peers": found}
+
+
+def _load(arguments: argparse.Namespace, dtype: torch.dtype) -> LoadedModel | Shaped:
+    if arguments.shape is None:
+        return models.load(arguments.model, device=arguments.device, dtype=dtype)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return shaped(
+        arguments.shape, device=torch.device(device if arguments.device == "auto" else arguments.device), dtype=dtype
+    )
+
+
+def _tell(row: Measurement) -> None:
+    asked = f"at least {row.at_least:g}" if row.at_least is not None else ""
+    asked = f"at most {row.at_most:g}" if row.at_most is not None else asked
+    mark = {None: "", True: "reached", False: "NOT REACHED"}[row.reached]
+    print(f"{row.name:88} {row.ratio:7.3f}  ({row.ours:.4g} / {row.other:.4g} {row.unit}) {asked} {mark}", flush=True)
+
+
+def _peers(gguf: str | None, loaded: LoadedModel | Shaped, threads: int) -> list[dict[str, Any]]:
+    if gguf is None:
+        return []
+    ids = torch.arange(2000) % loaded.model.config.get_text_config().vocab_size
+    found = list(peers.transformers_generate(loaded, ids))
+    if gguf and (other := peers.llama_cpp(Path(gguf), threads=threads)):
+        found.append(other)
+    elif gguf:
+        print("llama.cpp: there is no llama-server here", file=sys.stderr)
+    for peer in found:
         print(
-            f"{row.name:82} {row.ratio:8.3f}  ({row.ours:.4g} / {row.other:.4g} {row.unit}; target {row.target})",
+            f"{peer.name} {peer.version}: reads {peer.read_per_second:.1f}, decodes {peer.decoded_per_second:.1f} "
+            "tokens/s",
             flush=True,
         )
-    about = {"model": loaded.name, "dtype": arguments.dtype, "threads": arguments.threads, "torch": torch.__version__}
-    print(json.dumps({**about, "rows": rows}))
+    return [asdict(peer) for peer in found]
+
+
+def _about() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "machine": platform.machine(),
+    }
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

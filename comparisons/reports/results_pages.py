@@ -14,7 +14,7 @@ from comparisons.experiments import results
 from comparisons.experiments.catalogue import EXPERIMENTS
 from comparisons.experiments.quality import Quality
 from comparisons.paths import RESULTS
-from comparisons.reports import paper
+from comparisons.reports import paper, speed
 from comparisons.reports.cards import side_by_side
 from comparisons.reports.markdown import markdown, number, table
 from streaming import models
@@ -147,4 +147,5 @@ PAGES: Mapping[str, Page] = {
         about="Four million tokens under attention sinks, in one run that can be killed and gone on with.",
         body=_long_stream,
     ),
+    **({"speed.md": Page(title="Speed", about=speed.ABOUT, body=speed.speed)} if speed.KEPT.exists() else {}),
 }

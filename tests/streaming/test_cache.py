@@ -72,7 +72,7 @@ def test_renumbering_moves_no_key_relative_to_another() -> None:
 
 def tensors_of(cache: StreamCache) -> int:
     """Bytes of every tensor that hangs on the layers."""
-    objects = [part for layer in cache.layers for part in (layer, layer._recent)]
+    objects = [part for layer in cache.layers for part in (layer, layer.recent)]
     held = [x for part in objects for name, x in vars(part).items() if isinstance(x, torch.Tensor) and name != "placed"]
     return sum(x.untyped_storage().nbytes() for x in held)
 

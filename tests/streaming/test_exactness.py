@@ -6,8 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from streaming import families
+from streaming.forward import new_cache, read_into
 from streaming.policy import Policy
 from streaming.stream import open_stream
+from streaming.window import SinkWindow
 from tests.support import oracle, tiny
 
 TOLERANCE = 1e-4  # nats per token, fp32
@@ -94,8 +97,18 @@ def test_long_chunks_are_read_in_blocks_exactly(sinks: int, recent: int) -> None
     loaded, ids = tiny.load("llama-grouped", initializer_range=0.15), tiny.ids(900)
     policy = Policy(kind="sinks", sinks=sinks, recent=recent)
     token_by_token = open_stream(loaded, policy, chunk=1).read(ids)
-    for chunk in (7, 64, 256, 512):
+    for chunk in (7, 64, 100, 256, 512):  # whole blocks, and blocks with a rest
         assert difference(open_stream(loaded, policy, chunk=chunk).read(ids), token_by_token) < TOLERANCE
+
+
+@torch.inference_mode()
+def test_a_batch_is_read_in_blocks_as_each_of_its_rows() -> None:
+    model, window = families.prepare(tiny.load("llama-grouped").model), SinkWindow(sinks=4, recent=60)
+    rows = torch.stack([tiny.ids(300, seed) for seed in (1, 2, 3)])
+    together = read_into(model, new_cache(model, window), rows, chunk=128)
+    for row, logits in zip(rows, together, strict=True):
+        alone = read_into(model, new_cache(model, window), row[None], chunk=1)
+        assert torch.allclose(alone[0], logits, atol=1e-3)
 
 
 def test_softcapped_scores_are_read_in_blocks_exactly() -> None:
@@ -149,7 +162,7 @@ def test_a_million_tokens_on_the_results_are_the_same(far: int) -> None:
     near.read(ids[:300])
     later.read(ids[:300])
     later._cache.tokens += far  # what reading `far` tokens would leave: only the count, once keys are renumbered
-    later._cache._base += far
+    later._cache.base += far
     assert float((near.read(ids[300:]) - later.read(ids[300:])).abs().max()) < 5e-4
 
 

@@ -1,0 +1,39 @@
+"""Planning changes nothing: where the tokens stand says it all."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from streaming import families
+from streaming.forward import new_cache
+from streaming.policy import Policy
+from streaming.stream import open_stream
+from streaming.window import SinkWindow, Span
+from tests.support import tiny
+
+
+@pytest.mark.parametrize("name", tiny.NAMES)
+def test_a_plan_is_the_same_however_often_it_is_made_and_leaves_the_cache_alone(name: str) -> None:
+    loaded, ids, policy = tiny.load(name), tiny.ids(60), Policy(kind="sinks", sinks=4, recent=12)
+    stream, other = (open_stream(loaded, policy) for _ in range(2))
+    stream.read(ids[:30])
+    other.read(ids[:30])
+    view = families.prepare(loaded.model)
+    span = Span(window=policy.window, first=30, count=7)
+    plans = [families.plan(view, span) for _ in range(3)]
+    for plan in plans[1:]:
+        for field in ("mask", "bias"):
+            one, again = getattr(plans[0], field), getattr(plan, field)
+            assert (one is None) == (again is None)
+            assert one is None or torch.equal(one, again)
+    assert torch.equal(stream.read(ids[30:]), other.read(ids[30:]))
+
+
+def test_the_cache_says_where_the_next_tokens_stand() -> None:
+    cache = new_cache(families.prepare(tiny.load("llama").model), SinkWindow(sinks=2, recent=5))
+    assert cache.begin(2) == Span(window=cache.window, first=0, count=2)
+    span = cache.begin(9)
+    assert (span.first, list(span.positions), span.sinks, span.recent) == (2, list(range(2, 11)), 2, 0)
+    assert span.shifts == [0, 0, 0, 0, 0, 0, 1, 2, 3]
+    assert cache.begin(1).recent == 5
