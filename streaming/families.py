@@ -48,7 +48,8 @@ class Family:
     Attributes:
         way: which of the three kinds of `streaming.readings` the family takes.
         plan: how tokens are read, from where they stand.
-        longest: most tokens per forward (a copy of the sinks per query, or a bias per head, costs memory).
+        longest: most tokens per forward on a CPU (a copy of the sinks per query, or a bias per head, costs time).
+        longest_on_a_gpu: the same on a GPU, which wants more at a time.
         rotaries: the rotary embedding of each attention layer of a model.
         refuses: a reason not to stream a configuration of this family, or None.
         context: training length in tokens.
@@ -59,6 +60,7 @@ class Family:
     way: Literal["interface", "copies", "bias"]
     plan: Callable[[PreTrainedModel, Span], Reading]
     longest: int = 1 << 20
+    longest_on_a_gpu: int = 1 << 20
     rotaries: Callable[[PreTrainedModel], Rotaries]
     refuses: Callable[[PreTrainedConfig], str | None] = lambda config: None
     context: Callable[[PreTrainedConfig], int] = lambda config: int(config.max_position_embeddings)
@@ -143,16 +145,23 @@ FAMILIES: dict[str, Family] = {
         way="copies",
         plan=_copies_plan,
         longest=64,
+        longest_on_a_gpu=256,
         rotaries=_shared_rotary,
         variant=lambda config: "falcon_alibi" if config.alibi else None,
     ),
     "falcon_alibi": Family(
-        way="bias", plan=alibi.falcon_plan, longest=256, rotaries=_no_rotary, hook=alibi.falcon_inputs
+        way="bias",
+        plan=alibi.falcon_plan,
+        longest=256,
+        longest_on_a_gpu=1024,
+        rotaries=_no_rotary,
+        hook=alibi.falcon_inputs,
     ),
     "mpt": Family(
         way="bias",
         plan=alibi.mpt_plan,
         longest=256,
+        longest_on_a_gpu=1024,
         rotaries=_no_rotary,
         refuses=_mpt_option,
         hook=alibi.mpt_inputs,

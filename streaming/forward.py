@@ -15,10 +15,17 @@ from streaming.share import SinkShare
 from streaming.view import device_of
 from streaming.window import SinkWindow
 
-__all__ = ["CHUNK", "forward", "longest_forward", "new_cache", "read_into", "require_numbers"]
+__all__ = ["CHUNK", "default_chunk", "forward", "longest_forward", "new_cache", "read_into", "require_numbers"]
 
 CHUNK = 256
-"""Most tokens read in one forward: past this, a CPU reads no faster."""
+"""Most tokens read in one forward on a CPU: past this, it reads no faster."""
+
+_CHUNK_ON_A_GPU = 1024
+
+
+def default_chunk(model: PreTrainedModel) -> int:
+    """Most tokens per forward where nobody says how many; results do not depend on it."""
+    return CHUNK if device_of(model).type == "cpu" else _CHUNK_ON_A_GPU
 
 
 def new_cache(model: PreTrainedModel, window: SinkWindow) -> StreamCache:
@@ -39,7 +46,9 @@ def forward(
     A `share` goes with a single stream (B = 1).
     """
     if ids.shape[1] == 1 and share is None and (ring := ring_step(model, cache, len(ids))):
-        return ring.step(ids)
+        stepped = ring.step(ids)
+        if stepped is not None:
+            return stepped
     copies = families.of(model.config).way == "copies"
     span = cache.begin(ids.shape[1], copies=copies, device=device_of(model))
     plan = families.plan(model, span, share)
@@ -63,7 +72,8 @@ def require_numbers(computed: Tensor) -> None:
 def longest_forward(model: PreTrainedModel, cache: StreamCache, chunk: int) -> int:
     """Most tokens of the next forward: no more than `chunk`, than the family can, than there are sinks to come."""
     unread_sinks = cache.window.sinks - cache.tokens
-    most = min(chunk, families.of(model.config).longest)
+    family = families.of(model.config)
+    most = min(chunk, family.longest if device_of(model).type == "cpu" else family.longest_on_a_gpu)
     return min(most, unread_sinks) if unread_sinks > 0 else most
 
 

@@ -63,14 +63,18 @@ class RingStep:
         self._logits: Tensor | None = None
         self._steps: int | None = None
 
-    def step(self, ids: Tensor) -> CausalLMOutputWithPast:
-        """Read (B, 1) ids; the logits (B, 1, V) are a copy."""
+    def step(self, ids: Tensor) -> CausalLMOutputWithPast | None:
+        """Read (B, 1) ids; the logits (B, 1, V) are a copy. None, and nothing is read, where no graph can be made."""
         if self._steps is not None and self._cache.is_due:
             self.leave()
         if self._steps is None:
             self._enter()
         self._ids.copy_(ids)
-        logits = self._captured() if self._capture else self._run()
+        if self._capture and not self._can_capture():
+            self.leave()
+            self._cache.ring, self._cache.may_ring = None, False
+            return None
+        logits = self._replayed() if self._capture else self._run()
         assert self._steps is not None
         self._steps += 1
         self._cache.tokens += 1
@@ -115,20 +119,32 @@ class RingStep:
         self._slot.copy_((self._slot - self._sinks + 1) % (self._recent + 1) + self._sinks)
         return logits
 
-    def _captured(self) -> Tensor:
-        """Replay the graph, captured on first use; what the rehearsals write lies in the slot that is written next."""
-        if self._graph is None:
-            stream = torch.cuda.Stream(self._ids.device)  # type: ignore[no-untyped-call]  # of torch
-            stream.wait_stream(torch.cuda.current_stream(self._ids.device))
-            with torch.cuda.stream(stream):
-                for _ in range(3):
-                    self._run()
-                    self._rewind()
-            torch.cuda.current_stream(self._ids.device).wait_stream(stream)
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph):
-                self._logits = self._run()
-            self._rewind()
-        self._graph.replay()
+    def _replayed(self) -> Tensor:
+        assert self._graph is not None
         assert self._logits is not None
+        self._graph.replay()
         return self._logits
+
+    def _can_capture(self) -> bool:
+        """Whether there is a graph, made on first use; its rehearsals write into the slot that is written next."""
+        try:
+            if self._graph is None:
+                self._make_graph()
+        except RuntimeError:  # something of this model waits for the CPU
+            return False
+        return True
+
+    def _make_graph(self) -> None:
+        device = self._ids.device
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # of torch
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self._run()
+                self._rewind()
+        torch.cuda.current_stream(device).wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # other lanes go on meanwhile
+            self._logits = self._run()
+        self._rewind()
+        self._graph = graph

@@ -18,7 +18,7 @@ from streaming import families
 from streaming.cache import State, StreamCache
 from streaming.errors import SettingsError, StreamError
 from streaming.forward import (
-    CHUNK,
+    default_chunk,
     forward,
     logits_of,
     longest_forward,
@@ -55,18 +55,18 @@ class Loaded(Protocol):
         """The token before every text."""
 
 
-def open_stream(loaded: Loaded, policy: Policy, *, chunk: int = CHUNK) -> Stream:
+def open_stream(loaded: Loaded, policy: Policy, *, chunk: int | None = None) -> Stream:
     """A new stream, at token 0.
 
     Args:
         loaded: the model; streams in different threads may share it.
         policy: what a token may see.
-        chunk: most tokens per forward; results do not depend on it.
+        chunk: most tokens per forward, by default as many as the device likes; results do not depend on it.
 
     Raises:
         SettingsError: the chunk is not a positive number of tokens.
     """
-    chunk = whole("chunk", chunk, 1, 1 << 62, " tokens")
+    chunk = whole("chunk", default_chunk(loaded.model) if chunk is None else chunk, 1, 1 << 62, " tokens")
     kinds = {"recompute": _RecomputeStream}
     return kinds.get(policy.kind, _CachedStream)(loaded, policy, chunk)
 
