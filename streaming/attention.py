@@ -132,14 +132,20 @@ def _sinks_apart(
     out, lse = _in_blocks(plan, query, key[:, :, sinks:], value[:, :, sinks:], mask, scale, softcap)
     if not sinks:
         return out
-    to_sinks = query if turn is None else rotate(query, turn)  # (B, H, C, D)
-    scores = kernels.scores(to_sinks, key[:, :, :sinks], None, scale, softcap)  # (B, H, C, S)
+    scores = _sink_scores(query, turn, key[:, :, :sinks], scale, softcap)  # (B, H, C, S)
     weights = torch.softmax(torch.cat([scores, lse[..., None]], dim=-1), dim=-1)  # (B, H, C, S + 1)
     if plan.share is not None:
         plan.share.add(layer, weights[0, :, -(plan.share.last or query.shape[2]) :, : plan.share.tokens].sum(-1))
     values = value[:, :, :sinks].repeat_interleave(query.shape[1] // key.shape[1], dim=1)  # (B, H, S, D)
     weights = weights.to(out.dtype)
     return out.mul_(weights[..., sinks:]).add_(weights[..., :sinks] @ values)
+
+
+def _sink_scores(query: Tensor, turn: Rotation | None, sinks: Tensor, scale: float, softcap: float | None) -> Tensor:
+    """Scores of a few keys, all in float32: (B, H, C, S)."""
+    wide = query.float() if turn is None else rotate(query, turn, torch.float32)  # (B, H, C, D)
+    keys = sinks.float().repeat_interleave(query.shape[1] // sinks.shape[1], dim=1)  # (B, H, S, D)
+    return kernels.scores(wide, keys, None, scale, softcap)
 
 
 def _one_query(

@@ -69,15 +69,16 @@ class Rotary:
         )
 
 
-def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """Rotate the last dimension of `x`, in float32, and return it in the dtype that it had.
+def rotate(x: Tensor, rotation: Rotation, dtype: torch.dtype | None = None) -> Tensor:
+    """Rotate the last dimension of `x`, in float32.
 
     Args:
         x: (..., n, head_dim) or (..., any, head_dim) where the rotation has one row.
         rotation: one row for each row of `x`, or a single one for all.
+        dtype: of the result; that of `x` by default.
     """
     wide, half = x.float(), rotation.half
     out = wide * rotation.cos  # (..., n, head_dim)
     out[..., :half].addcmul_(wide[..., half : 2 * half], rotation.sin[..., :half])
     out[..., half : 2 * half].addcmul_(wide[..., :half], rotation.sin[..., half : 2 * half])
-    return out.to(x.dtype)
+    return out.to(dtype or x.dtype)
