@@ -43,7 +43,7 @@ def bench(loaded: Loaded, settings: BenchSettings) -> Iterator[Measurement]:
     vocabulary = model.config.get_text_config().vocab_size
     ids = torch.randint(vocabulary, (4096,), generator=torch.Generator().manual_seed(0))
     caches = (loaded.context // 2,) if small else (1024, 256)
-    held = 4 * loaded.context if small else 4096
+    held = max(512, 4 * loaded.context) if small else 4096
     if settings.memory:
         yield memory.dense_peak(loaded, ids, 16_384)
     if settings.far:
