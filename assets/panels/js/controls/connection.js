@@ -10,11 +10,12 @@ const LOOK_EVERY = 500; // ms
 const SILENT_AFTER = 5000; // ms without a frame of a run that goes on: frames come five times a second
 const ALIVE = "gradio_api/app_id";
 
-// Every frame, and what stands in for frames, is a sign of life, but for those that had come before the wire broke; the
-// first of them carry the token.
-export function heard(state, { token }) {
+// Every frame, and what stands in for frames, is a sign of life, but for those that had come before the wire broke; after
+// the last one there is nothing to lose. The first of them carry the token.
+export function heard(state, { token, state: now }) {
   if (token) state.token = token;
-  Object.assign(state, { heardAt: performance.now(), lost: state.broken, takingUp: false });
+  const broken = state.broken && now !== "finished";
+  Object.assign(state, { heardAt: performance.now(), broken, lost: broken, takingUp: false });
 }
 
 function lose(state, broken = state.broken) {
@@ -27,7 +28,16 @@ function isSilent(state) {
   return state.told?.state === "running" && isLive(state) && performance.now() - state.heardAt > SILENT_AFTER;
 }
 
+// A page that was itself held up has not heard what may have come.
+function forgiveGap(state) {
+  const now = performance.now();
+  const gap = now - state.lookedAt;
+  if (gap > 2 * LOOK_EVERY) state.heardAt += gap;
+  state.lookedAt = now;
+}
+
 async function look(state, wire) {
+  forgiveGap(state);
   if (isSilent(state)) lose(state);
   if (!state.lost || state.resuming) return;
   state.resuming = true;

@@ -97,7 +97,7 @@ function newState(root, { trigger, server, alone = false }) {
     runs: new Map(), notice: "", past: new Set(), starting: false, loading: null, preset: null,
     lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
     asked: null, examples: [], examplesOf: null, examplesAt: -EXAMPLES_STAY, endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
-    away: null, quietly: false, fitting: false, counting: 0, turn: null, plotly: null, token: null, form: null, heardAt: 0, broken: false, lost: false, resuming: false, takingUp: false,
+    away: null, quietly: false, fitting: false, counting: 0, turn: null, plotly: null, token: null, form: null, heardAt: 0, lookedAt: 0, broken: false, lost: false, resuming: false, takingUp: false,
     find: (selector) => root.querySelector(selector),
   };
   state.draw = () => {

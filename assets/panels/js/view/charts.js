@@ -1,5 +1,6 @@
 // The charts: sketched at once, and drawn by Plotly, which is large, once somebody touches one or starts a run.
 
+import { mostTokens } from "../data/history.js";
 import { page } from "../data/page.js";
 import { countText, fill } from "../data/words.js";
 import { setText } from "./dom.js";
@@ -10,7 +11,8 @@ const ROUND_EVERY = 350; // ms
 const CONFIG = { displayModeBar: false, showSendToCloud: false, responsive: true, doubleClick: "autosize" };
 
 export function drawChart(state, name, plot) {
-  const { traces, layout } = figureOf(state, name, plot);
+  const { traces, layout, told } = figureOf(state, name, plot);
+  plot.setAttribute("aria-label", fill(page.words.chart_told, { chart: page.words[name], tokens: countText(mostTokens(state.history)), told }));
   if (!window.Plotly) {
     sketch(plot, traces, layout);
     return;

@@ -97,7 +97,7 @@ function timeChart(state, traces, layout, heights) {
 
 const CHARTS = { perplexity: perplexityChart, memory: memoryChart, time: timeChart };
 
-// The figure of one chart for a box so wide and high: {traces, layout}.
+// The figure of one chart for a box so wide and high, and its curves' ends in words: {traces, layout, told}.
 export function figureOf(state, name, { wide, high }) {
   const { size } = state.look;
   const most = roundUp(Math.max(mostTokens(state.latest), 1.5 * (state.latest.header?.context ?? 1)));
@@ -108,5 +108,5 @@ export function figureOf(state, name, { wide, high }) {
   addEvents(state, layout, wide - size.l - size.r);
   const ends = CHARTS[name](state, traces, layout, heights);
   layout.annotations.push(...endLabels(ends, high - layout.margin.t - size.b, size));
-  return { traces, layout };
+  return { traces, layout, told: ends.map(({ trace, value }) => `${trace.name} ${value}`).join("; ") };
 }
