@@ -72,7 +72,13 @@ def build(
     """A random model, the same weights for the same name; with the attention that transformers chooses by default."""
     torch.manual_seed(0)
     settings = config(name, **changes)
-    return AutoModelForCausalLM.from_config(settings, attn_implementation=attention, dtype=dtype).eval()
+    model = AutoModelForCausalLM.from_config(settings, attn_implementation=attention, dtype=torch.float32).eval()
+    if dtype == torch.float32:
+        return model
+    # drawn in float32 and rounded: what is drawn in half precision differs from one torch to another
+    rounded = AutoModelForCausalLM.from_config(settings, attn_implementation=attention, dtype=dtype).eval()
+    rounded.load_state_dict(model.state_dict())
+    return rounded
 
 
 @dataclass(frozen=True)
