@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from comparisons.commands.ending import heard, patient_streams
 from streaming.allocator import keep_freed_memory
 from streaming.errors import StreamingError
 
@@ -34,16 +35,18 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command, and give its exit status: 2 where the input was refused, 130 after Ctrl-C."""
+    """Run a command, and give its exit status: 2 where the input was refused, 128 and its number after a signal."""
     given = sys.argv[1:] if argv is None else list(argv)
     arguments = _parser(given[0] if given else "").parse_args(given)
-    try:
-        return arguments.command(arguments) or 0
-    except StreamingError as error:
-        print(f"comparisons: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    with heard() as signals:
+        try:
+            code = arguments.command(arguments) or 0
+        except StreamingError as error:
+            print(f"comparisons: {error}", file=sys.stderr)
+            code = 2
+        except KeyboardInterrupt:
+            code = 130
+    return 128 + signals[0] if signals else code
 
 
 def _parser(asked: str) -> argparse.ArgumentParser:
@@ -57,6 +60,15 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     return parser
 
 
-if __name__ == "__main__":
+def _process() -> int:
+    """The command of this process."""
     keep_freed_memory()
-    sys.exit(main())
+    with patient_streams() as lost:
+        code = main()
+    if lost:
+        print(f"comparisons: the words were lost ({lost[0].strerror}).", file=sys.stderr)
+    return code or int(bool(lost))
+
+
+if __name__ == "__main__":
+    sys.exit(_process())

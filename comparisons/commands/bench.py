@@ -17,7 +17,7 @@ import transformers
 from comparisons.commands.arguments import add_model, use_threads
 from comparisons.experiments.bench import BenchSettings, Measurement, bench, hardware, peers
 from comparisons.experiments.bench.shapes import SHAPES, Shaped, shaped
-from comparisons.files import write_whole
+from comparisons.files import check_output, keep
 from streaming import models
 from streaming.models import LoadedModel
 
@@ -46,18 +46,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    results: list[dict[str, Any]] = []
-    for dtype, threads in product(arguments.dtype, arguments.threads):
-        use_threads(threads)
-        results.append(_measured(arguments, dtype, threads, first=not results))
-    told = json.dumps({"about": _about(), "results": results}, allow_nan=False)
     if arguments.json:
-        write_whole(arguments.json, (told + "\n").encode())
-    print(told)
+        check_output(arguments.json)
+    results: list[dict[str, Any]] = []
+    try:
+        for dtype, threads in product(arguments.dtype, arguments.threads):
+            use_threads(threads)
+            _measure(arguments, dtype, threads, results)
+    finally:  # what was measured before a signal came, too
+        _keep(json.dumps({"about": _about(), "results": results}, allow_nan=False), arguments.json)
 
 
-def _measured(arguments: argparse.Namespace, dtype: str, threads: int, *, first: bool) -> dict[str, Any]:
-    """All rows of one dtype and number of threads."""
+def _keep(told: str, path: Path | None) -> None:
+    try:
+        if path:
+            keep(path, f"{told}\n")
+    finally:
+        print(told)
+
+
+def _measure(arguments: argparse.Namespace, dtype: str, threads: int, results: list[dict[str, Any]]) -> None:
+    """All rows of one dtype and number of threads, added to the results one by one."""
+    first = not results
     loaded = _load(arguments, getattr(torch, dtype))
     device = loaded.model.device
     print(f"\n{loaded.name} on {device.type}, {dtype}, threads: {threads}", flush=True)
@@ -73,13 +83,13 @@ def _measured(arguments: argparse.Namespace, dtype: str, threads: int, *, first:
         run=arguments.run and threads == 1,
         far=arguments.tokens if first else 0,
     )
-    rows = []
+    about = {"model": loaded.name, "device": _name(device), "dtype": dtype, "threads": threads}
+    result: dict[str, Any] = {**about, "hardware": ceilings, "rows": [], "peers": []}
+    results.append(result)
     for row in bench(loaded, settings):
         _tell(row)
-        rows.append({**asdict(row), "reached": row.reached})
-    found = _peers(arguments.peers, loaded, threads)
-    about = {"model": loaded.name, "device": _name(device), "dtype": dtype, "threads": threads}
-    return {**about, "hardware": ceilings, "rows": rows, "peers": found}
+        result["rows"].append({**asdict(row), "reached": row.reached})
+    result["peers"] = _peers(arguments.peers, loaded, threads)
 
 
 def _load(arguments: argparse.Namespace, dtype: torch.dtype) -> LoadedModel | Shaped:

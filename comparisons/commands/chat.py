@@ -14,6 +14,7 @@ from statistics import median
 
 from comparisons.commands.arguments import add_model
 from comparisons.commands.terminal import columns, printable
+from comparisons.files import check_output, keep, shown
 from comparisons.metrics import BYTES_PER_MB
 from comparisons.recordings import dialogues
 from comparisons.recordings.dialogues import DialogueRecording
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    lanes = tuple(map(Policy.parse, arguments.policies.split(",")))
+    lanes, out = tuple(map(Policy.parse, arguments.policies.split(","))), _out(arguments)
     kept = dialogues.load(arguments.history) if arguments.history else None
     own = [line for line in sys.stdin if line.strip()] if arguments.prompts and not sys.stdin.isatty() else []
     loaded = models.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
@@ -76,13 +77,19 @@ def _run(arguments: argparse.Namespace) -> int:
     for text in own:
         dialogue.ask(text)
     asking = bool(arguments.prompts) and sys.stdin.isatty()
-    return _kept(dialogue, loaded, arguments, asking=asking)
+    return _kept(dialogue, loaded, arguments, out, asking=asking)
 
 
-def _kept(dialogue: Dialogue, loaded: LoadedModel, arguments: argparse.Namespace, *, asking: bool) -> int:
+def _out(arguments: argparse.Namespace) -> Path:
+    """Where the recording goes, once it is clear that it can."""
+    model = Path(arguments.model).name[:60]
+    out: Path = arguments.out or RUNS / f"chat-{model}-{datetime.now():%Y%m%d-%H%M%S}.json"
+    check_output(out, [arguments.history] if arguments.history else [])
+    return out
+
+
+def _kept(dialogue: Dialogue, loaded: LoadedModel, arguments: argparse.Namespace, out: Path, *, asking: bool) -> int:
     """The dialogue to its end; what it came to is written before it is told."""
-    out = arguments.out or RUNS / f"chat-{loaded.name.replace('/', '-')}-{datetime.now():%Y%m%d-%H%M%S}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
     ended = 0
     with dialogue:
         try:
@@ -90,11 +97,13 @@ def _kept(dialogue: Dialogue, loaded: LoadedModel, arguments: argparse.Namespace
         except KeyboardInterrupt:
             ended = 130
     recording = dialogues.recorded(dialogue, loaded)
-    dialogues.save(recording, out)
-    if arguments.json:
-        print(json.dumps({"recording": str(out), "lanes": summary(recording)}))
-    else:
-        print(f"{table(recording)}\n\n{out}")
+    try:
+        keep(out, dialogues.dumps(recording))
+    finally:
+        if arguments.json:
+            print(json.dumps({"recording": str(out), "lanes": summary(recording)}))
+        else:
+            print(f"{table(recording)}\n\n{shown(out)}")
     return ended or int(any(lane.status == "failed" for lane in recording.lanes))
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from comparisons.files import write_whole
+from comparisons.files import check_output, keep, shown
 from comparisons.page.export import page
 from comparisons.page.words import ENGLISH, language, languages
 from comparisons.recordings import files
-from streaming.errors import SettingsError
 
 __all__ = ["add_arguments"]
 
@@ -23,9 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    text = page(language(arguments.language), files.load(arguments.file))
-    try:
-        write_whole(arguments.html, text.encode())
-    except OSError as error:
-        raise SettingsError(f"{arguments.html} cannot be written ({error.strerror}): choose another place.") from None
-    print(f"{arguments.html}: {arguments.html.stat().st_size} bytes")
+    check_output(arguments.html, [arguments.file])
+    keep(arguments.html, page(language(arguments.language), files.load(arguments.file)))
+    print(f"page: {shown(arguments.html)}")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 from tqdm import tqdm
 
 from comparisons.commands.arguments import add_device, add_model, add_threads, use_threads
+from comparisons.commands.ending import noted
 from comparisons.experiments import checkpoints
 from comparisons.experiments.marathon import Marathon, MarathonSettings
 from comparisons.experiments.marathon_report import figures, recording, stretch_rows, table
-from comparisons.files import write_whole
+from comparisons.files import check_outputs, shown, write_whole
 from comparisons.recordings import files
 from streaming import models
 from streaming.errors import SettingsError, StreamError
@@ -49,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _command(arguments: argparse.Namespace) -> int:
     """The exit status: as of a process that the signal ended, where one came."""
     use_threads(arguments.threads)
+    check_outputs(path for path in (arguments.recording, arguments.json) if path)
     path = _checkpoint_in(arguments.out, resume=arguments.resume)
     loaded = models.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
     settings = _settings(arguments, loaded)
@@ -90,8 +90,8 @@ def _settings(arguments: argparse.Namespace, loaded: LoadedModel) -> MarathonSet
 def _run(marathon: Marathon, path: Path, checkpoint_seconds: float) -> int:
     """Read to the end (0), or until a signal, which is returned; with checkpoints on the way, and one at the end."""
     tally, saved = marathon.tally, time.monotonic()
-    with _Stop() as stop, _progress_bar(marathon) as bar:
-        while not marathon.done and not stop.signal:
+    with noted() as signals, _progress_bar(marathon) as bar:
+        while not marathon.done and not signals:
             bar.update(marathon.advance())
             if tally.stretches:
                 bar.set_postfix_str(f"perplexity {tally.stretches[-1].perplexity:.3f}", refresh=False)
@@ -99,7 +99,7 @@ def _run(marathon: Marathon, path: Path, checkpoint_seconds: float) -> int:
                 marathon.save(path)
                 saved = time.monotonic()
         marathon.save(path)
-    return stop.signal
+    return signals[0] if signals else 0
 
 
 def _progress_bar(marathon: Marathon) -> tqdm[NoReturn]:
@@ -115,46 +115,28 @@ def _progress_bar(marathon: Marathon) -> tqdm[NoReturn]:
     )
 
 
-class _Stop:
-    """Takes note of Ctrl-C and of a polite kill; a second one acts at once, as if nobody had listened."""
-
-    def __init__(self) -> None:
-        self.signal = 0
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> _Stop:
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
-        self.__exit__()
-
-
 def _tell(marathon: Marathon, arguments: argparse.Namespace) -> None:
     kept = recording(marathon)
     places = [arguments.out / "recording.json", *([arguments.recording] if arguments.recording else [])]
     known = figures(marathon)
-    try:
-        for place in places:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            files.save(kept, place)
-        _write(arguments.out / "marathon.json", {**known, "stretches": stretch_rows(marathon)})
-        if arguments.json:
-            _write(arguments.json, known)
-    except OSError as error:
-        raise StreamError(
-            f"{error.filename} cannot be written ({error.strerror}): make room, then say --resume."
-        ) from error
+    for place in places:
+        _write(place, files.dumps(kept))
+    _write(arguments.out / "marathon.json", _json({**known, "stretches": stretch_rows(marathon)}))
+    if arguments.json:
+        _write(arguments.json, _json(known))
     print(table(marathon))
     print(f"All stretches: {arguments.out / 'marathon.json'}; for the page: {places[-1]}")
     print(json.dumps(known, allow_nan=False))
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f"{json.dumps(content, allow_nan=False, indent=1)}\n".encode())
+def _json(content: dict[str, Any]) -> str:
+    return f"{json.dumps(content, allow_nan=False, indent=1)}\n"
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise StreamError(
+            f"{shown(path)} cannot be written ({error.strerror}): make room, then say --resume."
+        ) from error

@@ -9,11 +9,10 @@ from pathlib import Path
 from comparisons.commands.arguments import add_model
 from comparisons.experiments.measuring import DENSE_TRAINING_LENGTHS
 from comparisons.experiments.quality import Quality, measure
-from comparisons.files import write_whole
+from comparisons.files import check_output, keep, shown
 from comparisons.text.feeds import SourceFeed
 from comparisons.text.sources import FileText
 from streaming import models
-from streaming.errors import SettingsError
 
 __all__ = ["add_arguments"]
 
@@ -32,16 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
-    files = {path.name: FileText(path) for path in arguments.text}
-    if arguments.save and not arguments.save.parent.is_dir():
-        raise SettingsError(f"There is no folder {str(arguments.save.parent)!r} to write into: make it first.")
+    files = {shown(path.name): FileText(path) for path in arguments.text}
+    if arguments.save:
+        check_output(arguments.save, arguments.text)
     loaded = models.load(arguments.model)
     texts = {name: SourceFeed(loaded.tokenizer, loaded.start_token, file) for name, file in files.items()}
     quality = measure(loaded, seed=arguments.seed, tokens=arguments.tokens, budget=arguments.budget, texts=texts)
-    print(_table(quality))
-    if arguments.save:
-        write_whole(arguments.save, quality.as_json().encode())
-    print(json.dumps(quality.as_dict()))
+    try:
+        if arguments.save:
+            keep(arguments.save, quality.as_json())
+    finally:
+        print(f"{_table(quality)}\n{json.dumps(quality.as_dict())}")
 
 
 def _table(quality: Quality) -> str:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from comparisons.commands.arguments import add_model
+from comparisons.commands.ending import noted
+from comparisons.files import check_output, keep, shown
 from comparisons.page.forms import Form
 from comparisons.recordings import files
 from comparisons.recordings.recorder import record
@@ -24,9 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_record)
 
 
-def _record(arguments: argparse.Namespace) -> None:
+def _record(arguments: argparse.Namespace) -> int:
     settings = replace(Form().settings(), max_seconds=arguments.seconds)
-    recording = record(Run(models.load(arguments.model), settings), moments=120, texts=120, text_tokens=160)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    files.save(recording, arguments.out)
-    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")
+    check_output(arguments.out)
+    run = Run(models.load(arguments.model), settings)
+    with noted() as signals:
+        recording = record(run, lambda _: run.stop() if signals else None, moments=120, texts=120, text_tokens=160)
+        keep(arguments.out, files.dumps(recording))
+        print(f"recording: {shown(arguments.out)}")
+    return 128 + signals[0] if signals else 0

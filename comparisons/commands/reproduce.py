@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from comparisons.commands.arguments import add_device, add_threads, use_threads
 from comparisons.experiments.catalogue import EXPERIMENTS, Experiment, prepare, run
 from comparisons.experiments.results import Result, as_csv
 from comparisons.experiments.subjects import Request
-from comparisons.files import write_whole
+from comparisons.files import check_outputs, keep, shown
 from comparisons.reports.figures import figure
 from comparisons.reports.images import as_html, as_image, check_images
 from comparisons.reports.markdown import markdown
@@ -49,9 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
 
 
 def _reproduce(experiment: Experiment, arguments: argparse.Namespace) -> None:
-    """Check everything, then measure, then print, then write."""
+    """Check everything, then measure, then write, then print."""
     files = {file: path for file in FILES if (path := getattr(arguments, file))}
-    _check_files(files)
+    _check_files(files, [arguments.text] if arguments.text else [])
     request = _request(arguments)
     use_threads(arguments.threads)
     loaded = [
@@ -59,9 +59,11 @@ def _reproduce(experiment: Experiment, arguments: argparse.Namespace) -> None:
         for name in arguments.model or experiment.models
     ]
     _check_names([each.name for each in loaded])
-    result = run(experiment, [prepare(experiment, each, request) for each in loaded], progress)
-    print(f"{_title(experiment)}\n\n{markdown(result)}")
-    _write(result, experiment, files)
+    result = run(experiment, [prepare(experiment, each, request) for each in loaded], progress, keep_interrupted=True)
+    try:
+        _write(result, experiment, files)
+    finally:
+        print(f"{_title(experiment)}\n\n{markdown(result)}")
 
 
 def _request(arguments: argparse.Namespace) -> Request:
@@ -86,12 +88,8 @@ def _title(experiment: Experiment) -> str:
     return f"{experiment.name.capitalize()}: {experiment.title}"
 
 
-def _check_files(files: Mapping[str, Path]) -> None:
-    for path in files.values():
-        if not path.parent.is_dir():
-            raise SettingsError(f"There is no folder {str(path.parent)!r} to write {path.name} into: make it first.")
-        if path.is_dir():
-            raise SettingsError(f"{str(path)!r} is a folder: name a file in it.")
+def _check_files(files: Mapping[str, Path], reads: Sequence[str]) -> None:
+    check_outputs(files.values(), reads)
     if not files.keys().isdisjoint(("svg", "png")):
         check_images()
 
@@ -115,6 +113,5 @@ def _write(result: Result, experiment: Experiment, files: Mapping[str, Path]) ->
             "png": lambda: as_image(drawn, "png"),
         }
     for file, path in files.items():
-        body = makers[file]()
-        write_whole(path, body if isinstance(body, bytes) else body.encode())
-        print(f"{path}: {path.stat().st_size:,} bytes", file=sys.stderr)
+        keep(path, makers[file]())
+        print(f"{file}: {shown(path)}", file=sys.stderr)

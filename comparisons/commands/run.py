@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,7 +17,9 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from comparisons.commands.arguments import add_device, add_model
+from comparisons.commands.ending import noted
 from comparisons.commands.terminal import REASONS, LiveLines, columns
+from comparisons.files import check_output, keep, shown
 from comparisons.limits import Range, limits
 from comparisons.metrics import BYTES_PER_MB, rounded, tokens_per_second
 from comparisons.page.forms import Form
@@ -34,7 +33,6 @@ from comparisons.runs.settings import RunSettings
 from comparisons.text.feeds import Source, SourceFeed
 from comparisons.text.sources import STANDARD_INPUT, Texts, open_texts
 from streaming import models
-from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 
@@ -111,10 +109,11 @@ def _run(arguments: argparse.Namespace) -> int:
     settings, out = _settings(arguments), _out(arguments)
     with closing(open_texts(arguments.text)) as texts:
         loaded = models.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
-        with _interrupted() as signals:
+        with noted() as signals:
             recording = _read(_run_of(loaded, settings, texts), arguments.tokens, signals)
             try:
-                _save(recording, out)
+                keep(out, files.dumps(recording))
+                print(f"recording: {shown(out)}", file=sys.stderr)
             finally:
                 print(json.dumps({**summary(recording), "recording": str(out)}) if arguments.json else table(recording))
     failed = any(lane["status"] == "failed" for lane in summary(recording)["lanes"])
@@ -168,12 +167,7 @@ def _unlimited(arguments: argparse.Namespace) -> dict[str, float]:
 def _out(arguments: argparse.Namespace) -> Path:
     """Where the recording goes, once it is clear that it can."""
     out = arguments.out or _unused(RUNS / f"{_file_name(arguments.model)}-{datetime.now():%Y%m%d-%H%M%S}.json")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"{out} cannot be written ({error.strerror}): choose another --out.") from None
-    if out.is_dir() or not os.access(out.parent, os.W_OK | os.X_OK):
-        raise SettingsError(f"{out} cannot be written: choose another --out.")
+    check_output(out, arguments.text)
     return out
 
 
@@ -186,31 +180,6 @@ def _unused(path: Path) -> Path:
 
 def _file_name(model: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(model).name).strip("-.")[:60] or "model"
-
-
-def _save(recording: Recording, out: Path) -> None:
-    try:
-        files.save(recording, out)
-    except OSError as error:
-        raise SettingsError(f"{out} could not be written ({error.strerror}): make room, and run again.") from None
-    print(f"recording: {out}", file=sys.stderr)
-
-
-@contextmanager
-def _interrupted() -> Iterator[list[int]]:
-    """The signals that asked for the end: one ends the run in good order, a second one ends the process."""
-    caught: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        caught.append(number)
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Progress:

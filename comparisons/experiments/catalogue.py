@@ -138,8 +138,16 @@ def _check(experiment: Experiment, request: Request) -> None:
         raise SettingsError(f"{name} reads as many tokens as its caches need: leave --tokens out.")
 
 
-def run(experiment: Experiment, subjects: Sequence[Subject], bar: Bar = no_bar) -> Result:
+def run(
+    experiment: Experiment, subjects: Sequence[Subject], bar: Bar = no_bar, *, keep_interrupted: bool = False
+) -> Result:
     """Measure every subject, in turn; where the memory ends, the result is what was measured until then.
+
+    Args:
+        experiment: what to measure.
+        subjects: on what.
+        bar: shows how far it is.
+        keep_interrupted: also where a signal asks for the end.
 
     Raises:
         SettingsError: there was nothing to measure.
@@ -151,6 +159,10 @@ def run(experiment: Experiment, subjects: Sequence[Subject], bar: Bar = no_bar) 
         for row in (row for subject in subjects for row in experiment.measure(subject, bar)):
             rows.append(row)
     except (MemoryError, torch.OutOfMemoryError):
+        complete = False
+    except KeyboardInterrupt:
+        if not (rows and keep_interrupted):
+            raise
         complete = False
     if not rows:
         remedy = "give more --tokens" if complete else "there was no memory left: give a smaller --cache, or --tokens"

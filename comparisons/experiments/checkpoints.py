@@ -13,7 +13,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from comparisons.files import write_whole
+from comparisons.files import clear_unfinished, write_whole
 from streaming.errors import RecordingError, StreamError
 
 __all__ = ["clean", "load", "save"]
@@ -54,5 +54,4 @@ def load(path: Path) -> dict[str, Any]:
 
 def clean(path: Path) -> None:
     """Remove what writers of this checkpoint that were killed have left behind."""
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        left.unlink(missing_ok=True)
+    clear_unfinished(path)

@@ -131,9 +131,14 @@ def recorded(dialogue: Dialogue, loaded: LoadedModel) -> DialogueRecording:
     return DialogueRecording(header=header, lanes=lanes)
 
 
+def dumps(recording: DialogueRecording) -> str:
+    """The text of a recording's file."""
+    return recording.model_dump_json(exclude_none=False)
+
+
 def save(recording: DialogueRecording, path: Path) -> None:
     """Write a recording."""
-    write_whole(path, recording.model_dump_json().encode())
+    write_whole(path, dumps(recording))
 
 
 def load(path: Path) -> DialogueRecording:

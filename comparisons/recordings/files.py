@@ -33,7 +33,7 @@ def dumps(recording: Recording) -> str:
 
 def save(recording: Recording, path: str | Path) -> None:
     """Write a recording, whole or not at all: what was at `path` stays until the new file is complete."""
-    write_whole(Path(path), dumps(recording).encode("utf-8"))
+    write_whole(Path(path), dumps(recording))
 
 
 def load(path: str | Path) -> Recording:

@@ -50,8 +50,7 @@ def pages() -> dict[Path, str]:
 def rewrite() -> None:
     """Bring all pages up to date."""
     for path, text in pages().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode())
+        write_whole(path, text)
 
 
 def _card(name: str) -> str:

@@ -24,13 +24,11 @@ from io import FileIO, RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
+from comparisons.files import STANDARD_INPUT, shown
 from comparisons.text.feeds import pieces
 from streaming.errors import SettingsError, StreamError, StreamingError
 
 __all__ = ["STANDARD_INPUT", "FileText", "PipeText", "Texts", "open_texts"]
-
-STANDARD_INPUT = "-"
-"""What stands for it in a list of paths."""
 
 BLOCK_BYTES = 2**16
 
@@ -59,18 +57,18 @@ class FileText:
         Raises:
             SettingsError: it cannot be read, is empty, or is no UTF-8, as far as it is looked at.
         """
-        self._path = Path(path)
+        self._path, self._called = Path(path), shown(Path(path).name)
         try:
             self._stamp, digest = self._check()
         except OSError as error:
-            raise SettingsError(f"{self._path.name} cannot be read ({error.strerror}): check the path.") from None
-        self.name = f"{self._path.name}, {self._stamp[0]:,} bytes, SHA-256 {digest}"
+            raise SettingsError(f"{self._called} cannot be read ({error.strerror}): check the path.") from None
+        self.name = f"{self._called}, {self._stamp[0]:,} bytes, SHA-256 {digest}"
 
     def _check(self) -> tuple[tuple[int, int], str]:
         """The file's stamp and digest, once there is text at its beginning and nothing else in it."""
         with self._path.open("rb") as file:
             stamp, digest, words = _stamp(file), hashlib.sha256(), False
-            utf8 = _Utf8(self._path.name)
+            utf8 = _Utf8(self._called)
             for block in _blocks(file):
                 digest.update(block)
                 words = bool(utf8.decode(block).strip()) or words
@@ -79,7 +77,7 @@ class FileText:
             else:
                 utf8.decode(b"", final=True)
         if not words:
-            raise SettingsError(f"{self._path.name} is empty: give a text with at least one word.")
+            raise SettingsError(f"{self._called} is empty: give a text with at least one word.")
         return stamp, digest.hexdigest()[:12]
 
     def __iter__(self) -> Iterator[str]:
@@ -93,16 +91,16 @@ class FileText:
             with self._path.open("rb") as file:
                 yield from pieces(self._decoded(file))
         except OSError as error:
-            raise StreamError(f"{self._path.name} cannot be read any more ({error.strerror}).") from None
+            raise StreamError(f"{self._called} cannot be read any more ({error.strerror}).") from None
 
     def close(self) -> None:
         """Nothing is held between two pieces of reading."""
 
     def _decoded(self, file: BinaryIO) -> Iterator[str]:
-        utf8 = _Utf8(self._path.name)
+        utf8 = _Utf8(self._called)
         for block in _blocks(file):
             if _stamp(file) != self._stamp:
-                raise StreamError(f"{self._path.name} changed while it was read: run again, or read a copy of it.")
+                raise StreamError(f"{self._called} changed while it was read: run again, or read a copy of it.")
             yield utf8.decode(block)
         yield utf8.decode(b"", final=True)
 
@@ -281,7 +279,7 @@ def _open_text(path: str, standard_input: int) -> FileText | PipeText:
     if path == STANDARD_INPUT:
         pipe = PipeText(partial(FileIO, standard_input, closefd=False), "standard input")
     else:
-        pipe = PipeText(partial(FileIO, path), Path(path).name)
+        pipe = PipeText(partial(FileIO, path), shown(Path(path).name))
     pipe.check()
     return pipe
 

@@ -107,8 +107,8 @@ def test_a_run_ends_at_its_time_and_keeps_to_its_pace(model, capsys):
         ("--text bad.txt", "byte 3 "),
         ("--text blank.txt", "empty"),
         ("--text - -", "once"),
-        ("--out .", "choose another --out"),
-        ("--out bad.txt/run.json", "choose another --out"),
+        ("--out .", "a folder: name a file in it"),
+        ("--out bad.txt/run.json", "name another file"),
     ],
 )
 def test_bad_input_is_refused_before_the_model_is_loaded(arguments, words, capsys):

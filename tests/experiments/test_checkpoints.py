@@ -43,8 +43,9 @@ def test_weights_are_no_checkpoint(tmp_path: Path) -> None:
 
 def test_a_save_that_fails_leaves_the_checkpoint_before_it(tmp_path: Path) -> None:
     path = tmp_path / "here.safetensors"
+    (tmp_path / "file").write_text("mine")
     with pytest.raises(StreamError, match="make room"):
-        checkpoints.save(tmp_path / "no folder" / "here.safetensors", STATE)
+        checkpoints.save(tmp_path / "file" / "here.safetensors", STATE)
     checkpoints.save(path, STATE)
     with pytest.raises(TypeError):
         checkpoints.save(path, {"odd": object()})

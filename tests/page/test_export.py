@@ -75,17 +75,24 @@ def test_a_command_writes_the_page(tmp_path, capsys):
     out = tmp_path / "run.html"
     assert main(["export", str(FILE), "--html", str(out), "--language", "it"]) == 0
     assert language("it")["title"] in out.read_text("utf-8")
-    assert f"{out.stat().st_size} bytes" in capsys.readouterr().out
+    assert str(out) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("file", "out", "words"),
-    [("nowhere.json", "run.html", "check the path"), (FILE, "no/folder/x", "cannot be written")],
+    [
+        ("nowhere.json", "run.html", "check the path"),
+        (FILE, "file/x", "cannot be written"),
+        (FILE, "read-only", "read-only"),
+    ],
 )
 def test_a_command_that_cannot_do_it_says_why(tmp_path, capsys, file, out, words):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "read-only").write_text("mine")
+    (tmp_path / "read-only").chmod(0o400)
     assert main(["export", str(tmp_path / file), "--html", str(tmp_path / out)]) == 2
     assert words in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"file": "mine", "read-only": "mine"}
 
 
 def test_the_shells_file_is_told_as_text():

@@ -1,0 +1,151 @@
+"""Whatever ends a command, what it has measured is kept: in real processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from comparisons.experiments import checkpoints
+from comparisons.recordings import dialogues, files
+from tests.support import speaking
+from tests.support.serving import ROOT
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """A command that measures: how it ends soon by itself, how it goes on for long, and what is kept of it.
+
+    Attributes:
+        argv: of one that ends soon.
+        long: what to add, so that it goes on and on.
+        after: what it has said, and how often, when there is something to keep; or "" and seconds.
+        kept: how much was measured, by its folder and its standard output.
+    """
+
+    argv: list[str]
+    long: list[str]
+    after: tuple[str, int]
+    kept: Callable[[Path, str], float]
+
+
+def _tokens(folder: Path, _: str) -> float:
+    return min(lane.curve[-1][0] for lane in files.load(folder / "out.json").lanes)
+
+
+def _turns(folder: Path, _: str) -> float:
+    return max(len(lane.turns) for lane in dialogues.load(folder / "out.json").lanes)
+
+
+def _rows(folder: Path, _: str) -> float:
+    return len(list(csv.DictReader((folder / "out.csv").read_text("utf-8").splitlines())))
+
+
+def _saved(folder: Path, _: str) -> float:
+    return json.loads((folder / "out.json").read_text("utf-8"))["tokens"]
+
+
+def _checkpoint(folder: Path, _: str) -> float:
+    return checkpoints.load(folder / "marathon" / "checkpoint.safetensors")["tally"]["tokens"]
+
+
+LANES = ["--policies", "sinks:4+28,window:32"]
+COMMANDS = {
+    "run": Measuring(
+        ["run", "MODEL", *LANES, "--tokens", "300", "--out", "out.json"],
+        ["--tokens", "1000000"],
+        ("", 3),
+        _tokens,
+    ),
+    "chat": Measuring(
+        ["chat", "MODEL", *LANES, "--turns", "2", "--answer-tokens", "8", "--out", "out.json"],
+        ["--turns", "100000"],
+        ("\n", 30),
+        _turns,
+    ),
+    "record": Measuring(
+        ["record", "MODEL", "--seconds", "1", "--out", "out.json"], ["--seconds", "50"], ("", 2), _tokens
+    ),
+    "marathon": Measuring(
+        ["marathon", "MODEL", "--tokens", "2000", "--stretch", "500", "--chunk", "64", "--out", "marathon"],
+        ["--tokens", "4000000"],
+        ("", 3),
+        _checkpoint,
+    ),
+    "table": Measuring(
+        ["table", "3", "--model", "MODEL", "--tokens", "300", "--csv", "out.csv"],
+        ["--tokens", "12000"],
+        ("0%|", 3),
+        _rows,
+    ),
+    "measure": Measuring(["measure", "MODEL", "--tokens", "400", "--save", "out.json"], [], ("", 0), _saved),
+}
+LONG = [name for name, command in COMMANDS.items() if command.long]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    return str(speaking.save(tmp_path_factory.mktemp("models") / "tiny"))
+
+
+@pytest.fixture(scope="module")
+def forked():
+    """Runs a case in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", "-m", "tests.support.ended"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    ) as process:
+
+        def run(**case):
+            process.stdin.write(json.dumps(case) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield run
+        process.stdin.close()
+
+
+def ended(forked, model: str, folder: Path, name: str, ending: str, *more: str) -> dict:
+    command = COMMANDS[name]
+    argv = [model if word == "MODEL" else word for word in [*command.argv, *more]]
+    return forked(argv=argv, ending=ending, after=command.after, folder=str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [*((name, "SIGHUP") for name in LONG), ("run", "SIGTERM"), ("table", "SIGTERM"), ("chat", "SIGINT")],
+)
+def test_a_signal_ends_a_command_and_keeps_what_it_measured(forked, model, tmp_path, name, ending):
+    done = ended(forked, model, tmp_path, name, ending, *COMMANDS[name].long)
+    assert done["code"] == 128 + getattr(signal, ending), done
+    assert COMMANDS[name].kept(tmp_path, done["out"]) > 0
+    assert "Traceback" not in done["err"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [*((name, "head") for name in COMMANDS), ("run", "ascii"), ("chat", "ascii"), ("table", "closed")],
+)
+def test_what_cannot_be_said_is_no_reason_to_lose_anything(forked, model, tmp_path, name, ending):
+    done = ended(forked, model, tmp_path, name, ending)
+    assert done["code"] == 0, done
+    assert COMMANDS[name].kept(tmp_path, done["out"]) > 0
+    assert "Traceback" not in done["out"] + done["err"]
+
+
+@pytest.mark.parametrize("name", ["run", "chat", "table"])
+def test_where_no_file_can_be_written_the_words_are_said_all_the_same(forked, model, tmp_path, name):
+    done = ended(forked, model, tmp_path, name, "full")
+    assert done["code"] == 2, done
+    assert "File too large" in done["err"]
+    assert "Traceback" not in done["err"]
+    assert "sinks" in done["out"]
