@@ -11,7 +11,7 @@ from comparisons.commands.ending import heard, patient_streams
 from streaming.allocator import keep_freed_memory
 from streaming.errors import StreamingError
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "process"]
 
 COMMANDS = {
     "run": "read a text under several policies side by side, and keep what was measured as a recording",
@@ -60,15 +60,15 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _process() -> int:
-    """The command of this process."""
+def process(argv: Sequence[str] | None = None) -> int:
+    """`main` for a whole process: what it says may fail, and nothing else fails with it."""
     keep_freed_memory()
     with patient_streams() as lost:
-        code = main()
+        code = main(argv)
     if lost:
         print(f"comparisons: the words were lost ({lost[0].strerror}).", file=sys.stderr)
     return code or int(bool(lost))
 
 
 if __name__ == "__main__":
-    sys.exit(_process())
+    sys.exit(process())

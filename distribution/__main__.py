@@ -11,10 +11,9 @@ def main() -> int:
     if sys.argv[1:2] == ["serve"]:
         status: int = import_module("streaming_llm.app").main(sys.argv[2:])
         return status
-    import_module("streaming_llm.streaming.allocator").keep_freed_memory()
     if sys.argv[1:] in ([], ["--help"], ["-h"]):
         print("streaming-llm serve [--help] opens the page; all other commands:\n", flush=True)
-    status = import_module("streaming_llm.comparisons.__main__").main(sys.argv[1:] or ["--help"])
+    status = import_module("streaming_llm.comparisons.__main__").process(sys.argv[1:] or ["--help"])
     return status
 
 

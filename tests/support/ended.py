@@ -43,7 +43,7 @@ def start(case: dict[str, Any]) -> tuple[int, int, int]:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         sys.argv[1:] = case["argv"]
-        code = program._process()
+        code = program.process()
     finally:
         os._exit(code)
 
@@ -74,7 +74,7 @@ def watch(case: dict[str, Any], pid: int, out: int, err: int) -> dict[str, Any]:
 def main() -> None:
     """Case by case."""
     for name in program.COMMANDS:
-        importlib.import_module(f"comparisons.commands.{name}")
+        importlib.import_module(f"comparisons.commands.{name.replace('-', '_')}")
     for line in io.TextIOWrapper(sys.stdin.buffer, "utf-8"):
         case = json.loads(line)
         print(json.dumps(watch(case, *start(case))), flush=True)
