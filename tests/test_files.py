@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 
 from comparisons.files import check_output, check_outputs, clear_unfinished, keep, shown, write_whole
 from streaming.errors import SettingsError, StreamError
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def snapshot(folder: Path) -> dict[str, tuple]:
@@ -192,3 +195,13 @@ def test_a_name_that_is_no_text_can_be_shown_and_written(tmp_path):
     write_whole(path, f"of {path.name}")
     assert path.read_bytes() == b"of caf?"
     assert shown(path.name) == "caf\ufffd"
+
+
+BY_HAND = re.compile(r"\.write_(text|bytes)\(|open\([^)]*[\"'][wax]b?\+?[\"']|np\.save\(|to_csv\(|json\.dump\(")
+
+
+def test_nobody_else_writes_files():
+    """Training keeps to its own folder, and grows its log line by line."""
+    for path in sorted((ROOT / "comparisons").rglob("*.py")):
+        own = path.parent.name == "training" or path.name in ("files.py", "sweep_file.py")
+        assert own or not BY_HAND.search(path.read_text("utf-8")), path

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tqdm import tqdm
@@ -106,11 +107,12 @@ def _write(result: Result, experiment: Experiment, files: Mapping[str, Path]) ->
     """What was measured first: a picture that fails loses nothing."""
     makers: dict[str, Callable[[], str | bytes]] = {"csv": lambda: as_csv(result.rows), "json": result.as_json}
     if not files.keys().isdisjoint(("html", "svg", "png")):
-        drawn = figure(result, _title(experiment))
+        title = _title(experiment)
+        drawn = cache(lambda: figure(result, title))
         makers |= {
-            "html": lambda: as_html(drawn, _title(experiment)),
-            "svg": lambda: as_image(drawn, "svg"),
-            "png": lambda: as_image(drawn, "png"),
+            "html": lambda: as_html(drawn(), title),
+            "svg": lambda: as_image(drawn(), "svg"),
+            "png": lambda: as_image(drawn(), "png"),
         }
     for file, path in files.items():
         keep(path, makers[file]())

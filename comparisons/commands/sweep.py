@@ -20,7 +20,7 @@ from comparisons.experiments.cells import Cell, Failure, Row, grid, outcome
 from comparisons.experiments.pool import in_processes
 from comparisons.experiments.results import as_csv
 from comparisons.experiments.sweep_file import SweepFile
-from comparisons.files import write_whole
+from comparisons.files import check_outputs, keep
 from streaming.errors import SettingsError, StreamError
 from streaming.machine import read_machine
 
@@ -60,8 +60,7 @@ def _counts(text: str) -> list[int]:
 def _command(arguments: argparse.Namespace) -> None:
     if arguments.jobs < 1:
         raise SettingsError(f"jobs must be at least 1, not {arguments.jobs}.")
-    if arguments.csv and not arguments.csv.parent.is_dir():
-        raise SettingsError(f"There is no folder {str(arguments.csv.parent)!r} to write into: make it first.")
+    check_outputs(path for path in (arguments.out, arguments.csv) if path)
     cells = grid(arguments.models, arguments.sinks, arguments.cache, tokens=arguments.tokens, seed=arguments.seed)
     began = time.monotonic()
     with SweepFile(arguments.out, resume=arguments.resume) as file:
@@ -73,7 +72,7 @@ def _command(arguments: argparse.Namespace) -> None:
             raise
     rows = [row for row in file.rows if row.cell in set(cells)]
     if arguments.csv and rows:
-        write_whole(arguments.csv, as_csv(rows).encode())
+        keep(arguments.csv, as_csv(rows))
     _tell(rows, len(cells), len(failures), time.monotonic() - began)
 
 

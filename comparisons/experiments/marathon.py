@@ -15,7 +15,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,7 @@ class Marathon:
     def __init__(self, loaded: LoadedModel, settings: MarathonSettings) -> None:
         """Open the stream; nothing is read yet."""
         self.loaded, self.settings = loaded, settings
-        self.begun = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self.begun = datetime.now(UTC).isoformat(timespec="seconds")
         self.resumes = 0
         self.tally = Tally(
             total=settings.tokens,

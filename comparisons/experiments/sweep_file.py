@@ -88,6 +88,8 @@ def _opened(path: Path) -> FileIO:
     """The file, held against other sweeps."""
     if path.suffix != ".jsonl":
         raise SettingsError(f"{path} must end in .jsonl; a table for other programs comes with --csv.")
+    if path.exists() and not path.is_file():
+        raise SettingsError(f"{path} is no file that can be gone on with: name another one.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+")

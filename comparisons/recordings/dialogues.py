@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -115,7 +115,7 @@ def recorded(dialogue: Dialogue, loaded: LoadedModel) -> DialogueRecording:
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         },
-        recorded_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     records = dialogue.records()
     lanes = [

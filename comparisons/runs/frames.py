@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, NotRequired
 
 from pydantic import BeforeValidator, TypeAdapter, with_config
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from comparisons.runs.shapes import STRICT, Count, Items, Measured, Number, Row, Seconds, Setting, Words
 

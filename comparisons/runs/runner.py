@@ -21,7 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 
 from comparisons.runs.cores import Cores
@@ -188,7 +188,7 @@ class Run:
         """
         if self._threads or self._steering.ended:
             raise StreamError("This run has begun already, or has ended: make a new one.")
-        began = datetime.now(timezone.utc)
+        began = datetime.now(UTC)
         self._threads = [worker.thread() for worker in self._workers]
         self._steering.begin()
         for thread in self._threads:

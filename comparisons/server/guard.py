@@ -146,7 +146,7 @@ class Guard:
         most = MOST_BODY_BYTES if path in (_START, _CALL) else MOST_SMALL_BODY_BYTES
         try:
             body = await asyncio.wait_for(_read(scope, receive, most), BODY_SECONDS)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise _Refused(408, f"The request did not come within {BODY_SECONDS:g} seconds.") from None
         _BODIES[path](_parsed(body), self.calls())
         return _again(body, receive)

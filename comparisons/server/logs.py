@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from streaming import errors
 
@@ -35,7 +35,7 @@ class JsonLines(logging.Formatter):
         """See the class."""
         ours = record.name.partition(".")[0] in _OURS
         line = {
-            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "from": record.name,
             "what": record.getMessage() if ours else str(record.msg)[:200],
