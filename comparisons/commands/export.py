@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from comparisons.files import check_output, keep, shown
+from comparisons.files import check_output, shown, write_whole
 from comparisons.page.export import page
 from comparisons.page.words import ENGLISH, language, languages
 from comparisons.recordings import files
+from streaming.errors import SettingsError
 
 __all__ = ["add_arguments"]
 
@@ -23,5 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     check_output(arguments.html, [arguments.file])
-    keep(arguments.html, page(language(arguments.language), files.load(arguments.file)))
+    text = page(language(arguments.language), files.load(arguments.file))
+    try:
+        write_whole(arguments.html, text)
+    except OSError as error:
+        words = f"{shown(arguments.html)} cannot be written ({error.strerror}): choose another place."
+        raise SettingsError(words) from None
     print(f"page: {shown(arguments.html)}")

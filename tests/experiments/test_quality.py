@@ -125,5 +125,6 @@ def test_what_a_card_says_is_what_the_tables_say(measured: Quality) -> None:
 
 
 def test_figures_that_could_not_be_kept_are_not_measured(tmp_path, capsys) -> None:
-    assert main(["measure", "no-such-model", "--save", str(tmp_path / "nowhere" / "quality.json")]) == 2
-    assert "make it first" in capsys.readouterr().err
+    (tmp_path / "file").write_text("mine")
+    assert main(["measure", "no-such-model", "--save", str(tmp_path / "file" / "quality.json")]) == 2
+    assert "name another file" in capsys.readouterr().err
