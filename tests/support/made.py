@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Le, MinLen
 from hypothesis import strategies as st
@@ -53,9 +53,12 @@ def _plain(kind: Any) -> st.SearchStrategy:
 def _record(kind: Any) -> st.SearchStrategy:
     if issubclass(kind, BaseModel):
         return st.fixed_dictionaries(fields_of(kind)).map(lambda fields: kind(**fields))
-    fields = {name: of(each) for name, each in get_type_hints(kind, include_extras=True).items()}
+    hints = get_type_hints(kind, include_extras=True)
     if is_typeddict(kind):
-        return st.fixed_dictionaries(fields)
+        optional = {name: of(get_args(hint)[0]) for name, hint in hints.items() if get_origin(hint) is NotRequired}
+        required = {name: of(hint) for name, hint in hints.items() if name not in optional}
+        return st.fixed_dictionaries(required, optional=optional)
+    fields = {name: of(each) for name, each in hints.items()}
     return st.tuples(*fields.values()).map(kind._make)
 
 
