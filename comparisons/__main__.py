@@ -29,6 +29,7 @@ COMMANDS = {
     "paper": "the paper's tables and figures on a model of one's own, as one report; goes on where it was ended",
     "measure": "what a model does under each policy, on a held-out seed of the prompt stream",
     "bench": "what reading and decoding cost, as ratios; on an otherwise idle machine",
+    "dtypes": "what bfloat16 gains on this CPU, over sizes of models",
     "report": "write what was measured of the bundled models into the README and their cards",
 }
 """What each command does. `comparisons/commands/NAME.py` (_ for -) holds it, and is imported when it is asked for."""

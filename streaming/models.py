@@ -107,8 +107,8 @@ def load(
         device: "auto" (CUDA when there), "cpu", "cuda" or "cuda:1". A model that is larger than the CUDA
             device is spread over all devices through accelerate, unless the device has a number.
         dtype: "float32", "bfloat16", "float16" or "auto". "auto" on CUDA is bfloat16. On the CPU it is
-            float32 below 1 GiB of float32 weights (small models are compared exactly); above, bfloat16 where
-            the CPU has instructions for it, otherwise the checkpoint's own, with float32 for float16.
+            bfloat16 where the CPU has instructions for it and it was measured to gain, from 64 MiB of float32
+            weights on; otherwise float32, and from 1 GiB on the checkpoint's own, with float32 for float16.
             The weights of a GGUF file are unpacked, and count as bfloat16 where they have fewer bits.
         on_progress: called now and then, one call at a time, from threads of the download too. To stop a
             load, raise a StreamingError.

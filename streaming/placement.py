@@ -13,14 +13,19 @@ from streaming.machine import read_machine
 
 __all__ = ["auto_dtype", "fast_bfloat16", "free_bytes", "free_bytes_everywhere", "must_spread"]
 
-SMALL_BYTES = 2**30  # a model below this size in float32 stays in float32 on the CPU
+SMALL_BYTES = 2**30
+"""On a CPU that multiplies no bfloat16 by itself, a model below this size in float32 stays in float32."""
+
+SMALL_FAST_BYTES = 2**26
+"""On one that does, this is the size: below it a step takes longer in bfloat16; above it reads are 1.6 to 2 times as
+fast and steps are no slower, as `python -m comparisons dtypes` measured (assets/results/dtypes.json)."""
 
 
 def auto_dtype(device: torch.device, stored: torch.dtype, stored_bytes: int, *, fast_bfloat16: bool) -> torch.dtype:
     """The rule of `load`'s dtype="auto" for `stored_bytes` of weights in dtype `stored`."""
     if device.type == "cuda":
         return torch.bfloat16
-    if stored_bytes * 4 // stored.itemsize < SMALL_BYTES:
+    if stored_bytes * 4 // stored.itemsize < (SMALL_FAST_BYTES if fast_bfloat16 else SMALL_BYTES):
         return torch.float32
     if fast_bfloat16:
         return torch.bfloat16
