@@ -35,7 +35,8 @@ from comparisons.runs.settings import LiveSettings, RunSettings
 from comparisons.runs.steering import Steering
 from comparisons.runs.telling import Teller, header
 from comparisons.runs.worker import Worker, join
-from comparisons.text.feeds import Feed, PromptFeed, Source
+from comparisons.text.chat_feed import prompt_feed
+from comparisons.text.feeds import Feed, Source
 from streaming.errors import StreamError
 from streaming.machine import read_machine
 from streaming.models import LoadedModel
@@ -82,7 +83,7 @@ class Run:
         self.source = source or Source()
         self.live = LiveSettings(settings, settings.tokens_per_second)
         self._loaded = loaded
-        self._feed = feed or PromptFeed(loaded.tokenizer, loaded.start_token, seed=settings.seed)
+        self._feed = feed or prompt_feed(loaded, seed=settings.seed)
         self._memory, self._cores = memory or KvMemory(), cores or Cores(max(1, round(read_machine().cores)))
         self._steering = Steering()
         make_interruptible(loaded.model)

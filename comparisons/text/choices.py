@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from comparisons.text.feeds import Feed, PromptFeed, Source, TextFeed
+from comparisons.text.chat_feed import prompt_feed, text_feed
+from comparisons.text.feeds import Feed, Source
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 
@@ -62,9 +63,9 @@ class Reading:
             seed: of the prompts.
         """
         if self.kind == "prompts":
-            return PromptFeed(loaded.tokenizer, loaded.start_token, seed=seed)
+            return prompt_feed(loaded, seed=seed)
         follows = seed if self.after == "prompts" else None
-        return TextFeed(loaded.tokenizer, loaded.start_token, self.text, prompts_seed=follows)
+        return text_feed(loaded, self.text, prompts_seed=follows)
 
 
 def _checked(text: object) -> str:
