@@ -19,7 +19,7 @@ from comparisons.files import check_outputs, keep, shown
 from comparisons.reports.figures import figure
 from comparisons.reports.images import as_html, as_image, check_images
 from comparisons.reports.markdown import markdown
-from comparisons.text.sources import open_texts
+from comparisons.text.opening import open_texts
 from streaming import models
 from streaming.errors import SettingsError
 

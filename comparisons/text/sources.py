@@ -14,21 +14,20 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
-import stat
 import struct
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from io import FileIO, RawIOBase
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from comparisons.files import STANDARD_INPUT, shown
+from comparisons.files import shown
 from comparisons.text.feeds import pieces
 from streaming.errors import SettingsError, StreamError, StreamingError
 
-__all__ = ["STANDARD_INPUT", "FileText", "PipeText", "Texts", "open_texts"]
+__all__ = ["FileText", "PipeText", "Text", "Texts"]
 
 BLOCK_BYTES = 2**16
 
@@ -234,6 +233,18 @@ class PipeText:
             self._changed.notify_all()
 
 
+class Text(Protocol):
+    """A source by its name, which can be let go of."""
+
+    name: str
+
+    def __iter__(self) -> Iterator[str | None]:
+        """Its pieces, from the first one on."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+
+
 class Texts:
     """Several sources, one after the other.
 
@@ -241,7 +252,7 @@ class Texts:
         name: their names.
     """
 
-    def __init__(self, sources: Sequence[FileText | PipeText]) -> None:
+    def __init__(self, sources: Sequence[Text]) -> None:
         """Take them."""
         self._sources = tuple(sources)
         self.name = " + ".join(source.name for source in self._sources)
@@ -255,42 +266,6 @@ class Texts:
         """Let go of the pipes among them."""
         for source in self._sources:
             source.close()
-
-
-def open_texts(paths: Sequence[str], standard_input: int = 0) -> Texts:
-    """The text of some files, in this order.
-
-    Args:
-        paths: of regular files or of pipes; `STANDARD_INPUT` for that.
-        standard_input: its file descriptor.
-
-    Raises:
-        SettingsError: one of them cannot be read, has no text in it, or is no UTF-8.
-    """
-    if list(paths).count(STANDARD_INPUT) > 1:
-        raise SettingsError("Standard input can be read once: name it once.")
-    sources = [_open_text(path, standard_input) for path in paths]
-    return Texts(sources)
-
-
-def _open_text(path: str, standard_input: int) -> FileText | PipeText:
-    if path != STANDARD_INPUT and not _is_pipe(path):
-        return FileText(path)
-    if path == STANDARD_INPUT:
-        pipe = PipeText(partial(FileIO, standard_input, closefd=False), "standard input")
-    else:
-        pipe = PipeText(partial(FileIO, path), shown(Path(path).name))
-    pipe.check()
-    return pipe
-
-
-def _is_pipe(path: str) -> bool:
-    """Whether it is there, and can be read but once: a named pipe, a terminal, a process's output."""
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

@@ -14,7 +14,8 @@ from comparisons.experiments.measuring import Bar
 from comparisons.experiments.results import Row, load
 from comparisons.experiments.subjects import Request, Subject
 from comparisons.reports.markdown import markdown
-from comparisons.text.sources import Texts, open_texts
+from comparisons.text.opening import open_texts
+from comparisons.text.sources import Texts
 from streaming import models
 from streaming.errors import SettingsError
 from tests.support.speaking import loaded

@@ -8,7 +8,7 @@ import pytest
 
 from comparisons.experiments.measuring import first_ids, no_bar
 from comparisons.experiments.subjects import Request, Subject
-from comparisons.text.sources import open_texts
+from comparisons.text.opening import open_texts
 from streaming.errors import SettingsError
 from streaming.policy import Policy
 from tests.support.speaking import loaded
