@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from comparisons.commands.arguments import add_device, add_model
 from comparisons.commands.ending import noted
+from comparisons.commands.expectations import fit_here, sentence
 from comparisons.commands.terminal import REASONS, LiveLines, columns
-from comparisons.files import check_output, keep, shown
+from comparisons.files import STANDARD_INPUT, check_output, keep, shown
 from comparisons.limits import Range, limits
 from comparisons.metrics import BYTES_PER_MB, rounded, tokens_per_second
 from comparisons.page.forms import Form
@@ -27,11 +28,13 @@ from comparisons.recordings import files
 from comparisons.recordings.format import Recording
 from comparisons.recordings.player import overview
 from comparisons.recordings.recorder import record
+from comparisons.runs.fit import Fit
 from comparisons.runs.frames import Frame, LaneFrame
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
 from comparisons.text.feeds import Source, SourceFeed
-from comparisons.text.sources import STANDARD_INPUT, Texts, open_texts
+from comparisons.text.opening import open_dataset, open_texts
+from comparisons.text.sources import Texts
 from streaming import models
 from streaming.models import LoadedModel
 from streaming.policy import Policy
@@ -75,17 +78,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_experiment(parser: argparse.ArgumentParser) -> None:
     """What is read, how, and how far."""
     default, lanes = Form(), ",".join(policy.label for policy in Form().settings().lanes)
-    parser.add_argument("--policies", default=lanes, metavar="P,P,…", help=f"a lane for each (default: {lanes})")
+    parser.add_argument("--policies", metavar="P,P,…", help=f"a lane for each (default: what fits, as {lanes})")
     stream = parser.add_mutually_exclusive_group()
     stream.add_argument("--prompts", action="store_true", help="read the endless prompt stream (the default)")
-    stream.add_argument("--text", nargs="+", default=[], metavar="FILE", help="read these UTF-8 files; - is stdin")
+    stream.add_argument(
+        "--text", nargs="+", default=[], metavar="FILE", help="read these UTF-8 files and folders; - is stdin"
+    )
+    stream.add_argument("--dataset", metavar="NAME", help="read a data set of the Hub, owner/name, or of a folder")
     stream.add_argument(
         "--stdin", action="store_const", dest="text", const=[STANDARD_INPUT], help="read standard input, as it comes"
     )
+    parser.add_argument("--split", default="test", help="of the data set (default: %(default)s)")
+    parser.add_argument("--column", help="of the data set (default: text, or the first that holds text)")
     parser.add_argument("--seed", type=int, default=default.seed, help="of the prompt stream (default: %(default)s)")
     parser.add_argument(
-        "--kv-budget-mb", type=float, default=float(default.budget_mb), metavar="MB",
-        help="a lane stops at the last token whose keys and values fit, 1 MB being 10**6 bytes (default: %(default)s)",
+        "--kv-budget-mb", type=float, metavar="MB",
+        help="a lane stops at the last token whose keys and values fit, 1 MB being 10**6 bytes (default: what fits)",
     )  # fmt: skip
     parser.add_argument(
         "--tokens", type=int,
@@ -94,21 +102,26 @@ def _add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, help="all lanes stop after so many (default: no limit)")
     parser.add_argument("--pace", type=float, help="tokens per second, at most (default: no limit)")
     parser.add_argument(
-        "--answers", action=argparse.BooleanOptionalAction, default=True, help="let the lanes answer some prompts"
+        "--answers", action=argparse.BooleanOptionalAction, help="let the lanes answer some prompts, however slowly"
     )
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     """How it is computed."""
-    parser.add_argument("--chunk", type=int, default=256, help="tokens in one read, at most (default: %(default)s)")
+    parser.add_argument("--chunk", type=int, help="tokens in one read, at most (default: about a second's)")
     parser.add_argument("--threads", type=int, default=1, help="of torch, for each lane (default: %(default)s)")
     add_device(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    settings, out = _settings(arguments), _out(arguments)
-    with closing(open_texts(arguments.text)) as texts:
+    _settings(arguments)  # what can be refused is refused now
+    out = _out(arguments)
+    with closing(_texts(arguments)) as texts:
         loaded = models.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
+        fit = fit_here(loaded)
+        settings = _settings(_fitted(arguments, fit))
+        if any(policy.kind == "dense" for policy in settings.lanes) and arguments.kv_budget_mb is None:
+            print(*map(sentence, fit.notes), sep="\n", file=sys.stderr)
         with noted() as signals:
             recording = _read(_run_of(loaded, settings, texts), arguments.tokens, signals)
             try:
@@ -118,6 +131,24 @@ def _run(arguments: argparse.Namespace) -> int:
                 print(json.dumps({**summary(recording), "recording": str(out)}) if arguments.json else table(recording))
     failed = any(lane["status"] == "failed" for lane in summary(recording)["lanes"])
     return 128 + signals[0] if signals else FAILED if failed else 0
+
+
+def _texts(arguments: argparse.Namespace) -> Texts:
+    if arguments.dataset:
+        return open_dataset(arguments.dataset, split=arguments.split, column=arguments.column)
+    return open_texts(arguments.text)
+
+
+def _fitted(arguments: argparse.Namespace, fit: Fit) -> argparse.Namespace:
+    """The same arguments, and where nothing was said what suits the model on this machine."""
+    suits = {
+        "policies": f"dense,sinks:{fit.sinks}+{fit.recent}",
+        "kv_budget_mb": float(fit.budget_mb),
+        "chunk": fit.chunk,
+        "answers": fit.answers,
+    }
+    said = {name: value for name, value in vars(arguments).items() if value is not None}
+    return argparse.Namespace(**{**dict.fromkeys(vars(arguments)), **suits, **said})
 
 
 def _run_of(loaded: LoadedModel, settings: RunSettings, texts: Texts) -> Run:
@@ -145,11 +176,14 @@ def _settings(arguments: argparse.Namespace) -> RunSettings:
     given = {option: getattr(arguments, option) for option in _FIELDS if getattr(arguments, option) is not None}
     for option, value in given.items():
         limits(RunSettings)[_FIELDS[option]].check(f"--{option}", value)
-    _KV_BUDGET.check("--kv-budget-mb", arguments.kv_budget_mb)
+    usual = Form()
+    budget_mb = usual.budget_mb if arguments.kv_budget_mb is None else arguments.kv_budget_mb
+    _KV_BUDGET.check("--kv-budget-mb", budget_mb)
+    policies = None if arguments.policies is None else arguments.policies.split(",")
     return RunSettings(
-        lanes=tuple(Policy.parse(text) for text in arguments.policies.split(",")),
-        kv_budget_bytes=round(arguments.kv_budget_mb * BYTES_PER_MB),
-        answers=arguments.answers,
+        lanes=tuple(map(Policy.parse, policies)) if policies else usual.settings().lanes,
+        kv_budget_bytes=round(budget_mb * BYTES_PER_MB),
+        answers=arguments.answers is not False,
         **_unlimited(arguments) | {_FIELDS[option]: value for option, value in given.items()},
     )
 
@@ -157,7 +191,7 @@ def _settings(arguments: argparse.Namespace) -> RunSettings:
 def _unlimited(arguments: argparse.Namespace) -> dict[str, float]:
     """The limits of a run that is given none: a text has an end, and a time that is asked for is an end, too."""
     ranges = limits(RunSettings)
-    endless = not arguments.text and arguments.seconds is None
+    endless = not arguments.text and not arguments.dataset and arguments.seconds is None
     return {
         "max_tokens": UNASKED_TOKENS if endless else ranges["max_tokens"].max,
         "max_seconds": float(ranges["max_seconds"].max),
