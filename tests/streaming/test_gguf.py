@@ -199,6 +199,14 @@ def test_a_header_reads_the_same_however_much_follows(llama: Path) -> None:
         parse(body[: header.data - 40])
 
 
+@pytest.mark.parametrize("place", [8, 16])
+def test_a_count_that_makes_no_sense_is_refused_before_it_is_counted(llama: Path, place: int) -> None:
+    body = bytearray(llama.read_bytes()[:100])
+    body[place : place + 8] = struct.pack("<Q", 2**40)
+    with pytest.raises(HeaderDamaged, match="it claims 1,099,511,627,776"):
+        parse(bytes(body))
+
+
 @settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_no_bytes_at_all_take_long_or_fail_otherwise(llama: Path, data: st.DataObject) -> None:

@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections import namedtuple
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -124,15 +125,21 @@ def test_a_killed_conversion_leaves_nothing_that_counts(cache: Path) -> None:
     assert not list(cache.glob("*.partial"))
 
 
-def _stages_in_a_process(sha256: str) -> list[str]:
+def _stages_together(sha256: str, number: int, meeting: Path) -> list[str]:
+    """Those of a process that begins when the other one does."""
     packaged.SHA256 = sha256
+    (meeting / str(number)).touch()
+    while len(list(meeting.iterdir())) < 2:
+        time.sleep(0.001)
     return stages()
 
 
-def test_of_several_processes_one_converts(cache: Path) -> None:
-    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
-        all_stages = list(pool.map(_stages_in_a_process, [packaged.SHA256] * 3))
-    assert sorted(all_stages) == [["converting", "loading"], ["loading"], ["loading"]]
+def test_of_several_processes_one_converts(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "meeting").mkdir()
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        each = partial(_stages_together, packaged.SHA256, meeting=tmp_path / "meeting")
+        all_stages = list(pool.map(each, range(2)))
+    assert sorted(all_stages) == [["converting", "loading"], ["loading"]]
 
 
 def _stages_with_a_full_disk(sha256: str, most_bytes: int) -> str:
