@@ -13,7 +13,7 @@ from comparisons import __main__ as commands
 from comparisons.__main__ import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = {"__init__", "arguments", "ending", "terminal", "reproduce"}
+SHARED = {"__init__", "arguments", "ending", "expectations", "terminal", "reproduce"}
 """What is no command by itself."""
 
 NO_TORCH = """
