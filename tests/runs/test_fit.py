@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from comparisons.runs.fit import BOUNDED_ROOM, DENSE_ROOM, LEAVES, ModelFacts, fit
+from comparisons.runs.fit import BOUNDED_ROOM, CACHE_SHARE, DENSE_ROOM, LEAVES, ModelFacts, fit
 from comparisons.runs.settings import RunSettings
 from comparisons.runs.warm_up import model_facts
 from streaming import models
@@ -84,6 +84,7 @@ def test_what_is_set_can_be_run_and_held(model, memory_mb, cores, lanes):
     cache = found.sinks + found.recent
     assert 16 <= found.recent <= found.most_recent and cache % 4 == 0
     assert cache <= max(20, model.context / 2) and found.most_recent <= max(16, model.context)
+    assert cache == 20 or BOUNDED_ROOM * cache * model.token_bytes <= CACHE_SHARE * memory_mb * MB * (1 + 1e-9)
     assert 1 <= found.budget_mb <= found.most_budget_mb
     held = BOUNDED_ROOM * cache * model.token_bytes + DENSE_ROOM * found.budget_mb * MB
     if held > memory_mb * MB:  # then it is the least that there is
