@@ -19,7 +19,8 @@ from comparisons.experiments.results import Result
 from comparisons.experiments.subjects import Request
 from comparisons.files import write_whole
 from comparisons.reports.dossier import Part, dossier
-from comparisons.text.sources import open_texts
+from comparisons.text.opening import open_dataset, open_texts
+from comparisons.text.sources import Texts
 from streaming import models
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
@@ -36,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="(default: runs/paper-MODEL)")
     parser.add_argument("--only", nargs="+", choices=[name.replace(" ", "-") for name in ORDER], help="some of them")
     parser.add_argument("--tokens", type=int, help="tokens to read in each (default: as each says)")
-    parser.add_argument("--text", metavar="FILE", help="read this UTF-8 text, not the prompt stream")
+    own = parser.add_mutually_exclusive_group()
+    own.add_argument("--text", metavar="FILE", help="read this UTF-8 text, not the prompt stream")
+    own.add_argument("--dataset", metavar="OWNER/NAME", help="read a data set of the Hub (its split test)")
     parser.add_argument("--sampled", type=int, help="tokens measured under recomputation")
     add_device(parser)
     add_threads(parser)
@@ -60,7 +63,7 @@ def _paper(arguments: argparse.Namespace) -> int:
 
 def _check_settings(folder: Path, loaded: LoadedModel, arguments: argparse.Namespace) -> None:
     """What is kept in a folder was measured with the same settings."""
-    asked = {name: getattr(arguments, name) for name in ("tokens", "text", "sampled")}
+    asked = {name: getattr(arguments, name) for name in ("tokens", "text", "dataset", "sampled")}
     settings = {**asked, "model": loaded.name, "dtype": str(loaded.model.dtype), "device": loaded.model.device.type}
     path = folder / "settings.json"
     if not path.exists():
@@ -88,12 +91,17 @@ def _kept(path: Path) -> Result | None:
 
 
 def _measured(experiment: Experiment, loaded: LoadedModel, arguments: argparse.Namespace, path: Path) -> Result:
-    own = arguments.text if experiment.own_text else None
     request = Request(
         tokens=arguments.tokens if experiment.tokens else None,
-        texts=open_texts([own]) if own else None,
+        texts=_texts(arguments) if experiment.own_text else None,
         sampled=arguments.sampled,
     )
     result = run(experiment, [prepare(experiment, loaded, request)], progress)
     write_whole(path, result.as_json().encode())
     return result
+
+
+def _texts(arguments: argparse.Namespace) -> Texts | None:
+    if arguments.dataset:
+        return open_dataset(arguments.dataset, split="test", column=None)
+    return open_texts([arguments.text]) if arguments.text else None

@@ -123,7 +123,7 @@ def test_where_the_memory_ends_nothing_is_lost() -> None:
 
     result = run(replace(experiment, measure=measure), [subject])
     assert [row.row for row in result.rows] == ["16"]
-    assert "There was no memory left" in markdown(result)
+    assert "the memory did not last" in markdown(result)
 
 
 def test_a_stream_without_questions_is_too_short() -> None:
