@@ -142,7 +142,7 @@ def test_on_a_phone_the_box_stays_as_large_when_a_run_begins(visit, address):
         ({"answer": "Under", "done": False}, "Under …"),
         ({"answer": "Under it."}, "Under it."),
         ({"answer": ""}, "(says nothing)"),
-        ({"reason": "kv-budget"}, "Out of memory: this lane’s budget has no room left for the question."),
+        ({"reason": "kv-budget"}, "Out of memory: this lane has no room left for the question."),
         ({"answer": "Under", "reason": "ended"}, "Under … This lane has stopped and freed its cache"),
         ({"reason": "error", "message": "The model failed."}, "The model failed."),
     ],

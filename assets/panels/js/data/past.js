@@ -91,10 +91,14 @@ function laneAt(lane, place, seconds, header) {
   const { label, kind, sinks, recent } = lane;
   const happened = (thing) => thing.seconds <= seconds;
   const points = lane.curve.filter((point) => point[4] <= seconds);
+  const [answers, events] = [lane.answers.filter(happened), lane.events.filter(happened)];
+  const judged = answers.filter(({ right }) => right === true || right === false);
+  const sinks_event = events.findLast((event) => event.kind === "sinks-aside" || event.kind === "sinks-back");
   return {
     label, kind, sinks, recent, ...numbersAt(lane.moments[place], points.at(-1), header),
-    curve: { from: 0, points }, text: textAt(lane.texts, seconds),
-    answers: { from: 0, items: lane.answers.filter(happened) }, events: lane.events.filter(happened),
+    curve: { from: 0, points }, text: textAt(lane.texts, seconds), answers: { from: 0, items: answers }, events,
+    judged: { asked: judged.length, right: judged.filter(({ right }) => right).length },
+    sinks_aside: sinks_event?.kind === "sinks-aside",
   };
 }
 
