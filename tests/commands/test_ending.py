@@ -54,7 +54,7 @@ def _saved(folder: Path, _: str) -> float:
 
 
 def _checkpoint(folder: Path, _: str) -> float:
-    return checkpoints.load(folder / "marathon" / "checkpoint.safetensors")["tally"]["tokens"]
+    return checkpoints.load(folder / "marathon" / "checkpoint.safetensors")["tally"]["current"]["end"]
 
 
 LANES = ["--policies", "sinks:4+28,window:32"]
