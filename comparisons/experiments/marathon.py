@@ -170,7 +170,7 @@ class Marathon:
         """Read some tokens; return how many.
 
         Raises:
-            ModelDamaged: the model computes NaN.
+            StreamError: the model computes NaN.
         """
         if self._looked is None:
             self._looked = time.perf_counter()

@@ -109,7 +109,7 @@ def read(loaded: LoadedModel, policy: Policy, ids: Tensor, *, bar: Bar = no_bar)
     """Read (n,) tokens under a policy, fewer where the memory ends (`dense` on a small device).
 
     Raises:
-        ModelDamaged: the model computes NaN.
+        StreamError: the model computes NaN.
     """
     stream, parts = open_stream(loaded, policy), [np.empty(0)]
     with bar(f"{loaded.name}, {policy.label}", len(ids)) as tick:
