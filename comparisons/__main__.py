@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from comparisons.commands.ending import heard, patient_streams
-from streaming.allocator import keep_freed_memory
+from comparisons.allocator import keep_freed_memory
+from comparisons.commands.shared.ending import heard, patient_streams
 from streaming.errors import StreamingError
 
 __all__ = ["COMMANDS", "main", "process"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["closure", "flattened", "renamed"]
+__all__ = ["closure", "flat", "flattened", "renamed"]
 
 
 def renamed(source: str, names: Mapping[str, str]) -> str:
@@ -50,29 +50,43 @@ def _renamed_in(text: str, names: Mapping[str, str]) -> str:
     return strings.sub(lambda found: names[found[1]], text)
 
 
-def flattened(source: str, package: str) -> str:
+def flat(module: str) -> str:
+    """What a package's module is called among files that lie in one folder: `attention_kernels`."""
+    return module.replace(".", "_")
+
+
+def flattened(source: str, package: str, modules: Sequence[str]) -> str:
     """A module's source whose imports of a package's modules are relative, for files that lie in one folder."""
-    relative = re.sub(rf"(?m)^(\s*from\s+){package}(?=\s)", r"\1.", source)
-    return re.sub(rf"(?m)^(\s*from\s+){package}\.(?=\w)", r"\1.", relative)
+    lines = source.splitlines(keepends=True)
+    for node, inside in _imports(ast.parse(source), package):
+        if inside in modules:
+            names = [ast.unparse(alias) for alias in node.names]
+            text = f"from .{flat(inside)} import {', '.join(names)}"
+        else:
+            asked = [(flat(f"{inside}.{alias.name}".lstrip(".")), alias.asname or alias.name) for alias in node.names]
+            names = [name if name == module else f"{module} as {name}" for module, name in asked]
+            text = f"from . import {', '.join(names)}"
+        lines[node.lineno - 1 : node.end_lineno] = [" " * node.col_offset + text + "\n"] + [""] * (
+            (node.end_lineno or node.lineno) - node.lineno
+        )
+    return "".join(lines)
 
 
 def closure(folder: Path, name: str) -> list[str]:
-    """The modules of a package that one of them needs, itself among them (sorted)."""
+    """The modules of a package that one of them needs, itself among them (sorted, dotted in subpackages)."""
     found: set[str] = set()
     coming = [name]
     while coming:
         module = coming.pop()
-        if module not in found:
+        if module not in found and (file := folder / f"{module.replace('.', '/')}.py").is_file():
             found.add(module)
-            coming += _siblings(ast.parse((folder / f"{module}.py").read_text("utf-8")), folder.name)
+            for node, inside in _imports(ast.parse(file.read_text("utf-8")), folder.name):
+                coming += [inside, *(f"{inside}.{alias.name}".lstrip(".") for alias in node.names)]
     return sorted(found)
 
 
-def _siblings(tree: ast.Module, package: str) -> list[str]:
-    found: list[str] = []
+def _imports(tree: ast.Module, package: str) -> Iterator[tuple[ast.ImportFrom, str]]:
+    """Each import of the package's, and what it is from, inside the package ("" for the package itself)."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == package:
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
-            found.append(str(node.module).removeprefix(f"{package}."))
-    return found
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{package}."):
+            yield node, str(node.module)[len(package) + 1 :]

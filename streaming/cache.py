@@ -16,9 +16,9 @@ from torch import Tensor
 from transformers.cache_utils import Cache
 
 from streaming import states
+from streaming.attention.rotary import Rotary
 from streaming.errors import StreamError
 from streaming.layer import StreamLayer
-from streaming.rotary import Rotary
 from streaming.states import State
 from streaming.window import SinkWindow, Span
 

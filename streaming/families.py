@@ -17,11 +17,12 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-from streaming import alibi, attention
-from streaming.alibi import LayerHook
+from streaming.attention import alibi
+from streaming.attention import merged as attention
+from streaming.attention.alibi import LayerHook
+from streaming.attention.readings import Reading, copies_reading, interface_reading
+from streaming.attention.rotary import Rotary
 from streaming.errors import ModelUnsupported
-from streaming.readings import Reading, copies_reading, interface_reading
-from streaming.rotary import Rotary
 from streaming.share import SinkShare
 from streaming.view import Change, buffer, device_of, unwrapped, view
 from streaming.window import Span
@@ -46,7 +47,7 @@ class Family:
     """How models of one kind are read.
 
     Attributes:
-        way: which of the three kinds of `streaming.readings` the family takes.
+        way: which of the three kinds of `streaming.attention.readings` the family takes.
         plan: how tokens are read, from where they stand.
         longest: most tokens per forward on a CPU (a copy of the sinks per query, or a bias per head, costs time).
         longest_on_a_gpu: the same on a GPU, which wants more at a time.

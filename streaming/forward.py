@@ -6,10 +6,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from streaming import attention, families
+from streaming import families
+from streaming.attention import merged as attention
+from streaming.attention.readings import reading
 from streaming.cache import StreamCache
 from streaming.errors import StreamError
-from streaming.readings import reading
 from streaming.ring import ring_step
 from streaming.share import SinkShare
 from streaming.view import device_of

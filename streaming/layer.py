@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import CacheLayerMixin
 
+from streaming.attention.rotary import Rotation, rotate
 from streaming.buffer import Buffer, empty_like
-from streaming.rotary import Rotation, rotate
 from streaming.window import SinkWindow
 
 __all__ = ["StreamLayer"]

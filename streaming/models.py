@@ -28,13 +28,14 @@ from transformers import (
 )
 from transformers.utils import logging as library_logging
 
-from streaming import families, gguf_file, packaged, sources
-from streaming.checkpoint import read_config, sizes_of, weight_bytes
+from streaming import families
 from streaming.errors import HubUnreachable, ModelUnsupported, SettingsError
-from streaming.hub import Progress, fetch, fetch_gguf
-from streaming.load_errors import damaged, explained, shown
-from streaming.placement import auto_dtype, fast_bfloat16, free_bytes, free_bytes_everywhere, must_spread
-from streaming.sources import BUNDLED, Source, available, check_hub_id, names
+from streaming.loading import gguf_file, packaged, sources
+from streaming.loading.checkpoint import read_config, sizes_of, weight_bytes
+from streaming.loading.hub import Progress, fetch, fetch_gguf
+from streaming.loading.load_errors import damaged, explained, shown
+from streaming.loading.placement import auto_dtype, fast_bfloat16, free_bytes, free_bytes_everywhere, must_spread
+from streaming.loading.sources import BUNDLED, Source, available, check_hub_id, names
 
 __all__ = ["BUNDLED", "LoadedModel", "Progress", "available", "check_hub_id", "default", "load", "names"]
 

@@ -20,8 +20,8 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from streaming import families
+from streaming.attention.readings import Reading, reading
 from streaming.cache import StreamCache
-from streaming.readings import Reading, reading
 from streaming.view import device_of
 
 __all__ = ["RingStep", "ring_step"]

@@ -6,7 +6,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from streaming import models, packaged
+from streaming import models
+from streaming.loading import packaged
 from streaming.models import LoadedModel
 
 torch.set_num_threads(1)

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from comparisons.runs.lanes import Lane
+from comparisons.runs.lane.lane import Lane
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
 from streaming.policy import Policy

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import transformers
 
-from comparisons.commands.arguments import add_model, use_threads
+from comparisons.commands.shared.arguments import add_model, use_threads
 from comparisons.experiments.bench import BenchSettings, Measurement, bench, hardware, peers
 from comparisons.experiments.bench.shapes import SHAPES, Shaped, shaped
 from comparisons.files import check_output, keep

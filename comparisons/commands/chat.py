@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from comparisons.commands.arguments import add_model
-from comparisons.commands.terminal import columns, printable
+from comparisons.commands.shared.arguments import add_model
+from comparisons.commands.shared.terminal import columns, printable
 from comparisons.files import check_output, keep, shown
 from comparisons.metrics import BYTES_PER_MB
 from comparisons.recordings import dialogues

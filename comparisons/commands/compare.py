@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from comparisons.commands.terminal import columns, printable
+from comparisons.commands.shared.terminal import columns, printable
 from comparisons.metrics import BYTES_PER_MB
 from comparisons.recordings import files
 from comparisons.recordings.compare import Comparison, Pair, compare

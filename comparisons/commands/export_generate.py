@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from comparisons.files import write_whole
-from comparisons.packaging import closure, flattened
+from comparisons.packaging import closure, flat, flattened
 from comparisons.paths import ROOT
 from streaming.errors import SettingsError
 from streaming.families import FAMILIES
@@ -53,10 +53,13 @@ def files() -> dict[str, str]:
     sources = ROOT / "streaming"
     modules = closure(sources, "custom_generate")
     # transformers copies the modules that it finds imported by name
-    names = [f"from .{module} import __name__ as _{module}  # noqa: F401" for module in modules]
+    names = [f"from .{flat(module)} import __name__ as _{flat(module)}  # noqa: F401" for module in modules]
     imports = "\n".join([*names, "from .custom_generate import sink_generate"])
     written = {
-        f"custom_generate/{m}.py": flattened((sources / f"{m}.py").read_text("utf-8"), "streaming") for m in modules
+        f"custom_generate/{flat(module)}.py": flattened(
+            (sources / f"{module.replace('.', '/')}.py").read_text("utf-8"), "streaming", modules
+        )
+        for module in modules
     }
     return written | {
         "custom_generate/generate.py": _GENERATE.format(imports=imports),

@@ -15,8 +15,8 @@ from typing import Any
 
 from comparisons.files import write_whole
 from comparisons.paths import ROOT
-from streaming import packaged
 from streaming.errors import SettingsError
+from streaming.loading import packaged
 from streaming.models import check_hub_id
 
 __all__ = ["HARDWARE", "add_arguments", "files"]

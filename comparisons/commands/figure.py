@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from comparisons.commands import reproduce
+from comparisons.commands.shared import reproduce
 
 __all__ = ["add_arguments"]
 

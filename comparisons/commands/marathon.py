@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from comparisons.commands.arguments import add_device, add_model, add_threads, use_threads
-from comparisons.commands.ending import noted
+from comparisons.commands.shared.arguments import add_device, add_model, add_threads, use_threads
+from comparisons.commands.shared.ending import noted
 from comparisons.experiments import checkpoints
 from comparisons.experiments.marathon import Marathon, MarathonSettings
 from comparisons.experiments.marathon_report import figures, recording, stretch_rows, table

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from comparisons.commands.arguments import add_model
+from comparisons.commands.shared.arguments import add_model
 from comparisons.experiments.measuring import DENSE_TRAINING_LENGTHS
 from comparisons.experiments.quality import Quality, measure
 from comparisons.files import check_output, keep, shown

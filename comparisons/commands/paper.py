@@ -11,8 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from comparisons.commands.arguments import add_device, add_model, add_threads, use_threads
-from comparisons.commands.reproduce import progress
+from comparisons.commands.shared.arguments import add_device, add_model, add_threads, use_threads
+from comparisons.commands.shared.reproduce import progress
 from comparisons.experiments import results
 from comparisons.experiments.catalogue import EXPERIMENTS, Experiment, prepare, run
 from comparisons.experiments.results import Result

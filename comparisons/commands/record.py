@@ -6,8 +6,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from comparisons.commands.arguments import add_model
-from comparisons.commands.ending import noted
+from comparisons.commands.shared.arguments import add_model
+from comparisons.commands.shared.ending import noted
 from comparisons.files import check_output, keep, shown
 from comparisons.page.forms import Form
 from comparisons.recordings import files

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from comparisons.commands.terminal import LiveLines, printable
+from comparisons.commands.shared.terminal import LiveLines, printable
 from comparisons.recordings import files, player
 from comparisons.runs.frames import Header
 

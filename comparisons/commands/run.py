@@ -16,10 +16,10 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from comparisons.commands.arguments import add_device, add_model
-from comparisons.commands.ending import noted
-from comparisons.commands.expectations import fit_here, sentence
-from comparisons.commands.terminal import REASONS, LiveLines, columns
+from comparisons.commands.shared.arguments import add_device, add_model
+from comparisons.commands.shared.ending import noted
+from comparisons.commands.shared.expectations import fit_here, sentence
+from comparisons.commands.shared.terminal import REASONS, LiveLines, columns
 from comparisons.files import STANDARD_INPUT, check_output, keep, shown
 from comparisons.limits import Range, limits
 from comparisons.metrics import BYTES_PER_MB, rounded, tokens_per_second

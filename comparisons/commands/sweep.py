@@ -22,7 +22,7 @@ from comparisons.experiments.results import as_csv
 from comparisons.experiments.sweep_file import SweepFile
 from comparisons.files import check_outputs, keep
 from streaming.errors import SettingsError, StreamError
-from streaming.machine import read_machine
+from streaming.loading.machine import read_machine
 
 __all__ = ["add_arguments", "table"]
 

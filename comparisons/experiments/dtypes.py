@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
-from streaming.placement import fast_bfloat16
+from streaming.loading.placement import fast_bfloat16
 from streaming.policy import Policy
 from streaming.stream import Stream, open_stream
 

@@ -27,10 +27,10 @@ from comparisons.experiments.stretches import Tally
 from comparisons.limits import Range, check_limits, limited
 from comparisons.metrics import process_rss_bytes
 from comparisons.text.feeds import PromptFeed, Segment
+from streaming.attention.readings import BLOCK
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 from streaming.policy import Policy
-from streaming.readings import BLOCK
 from streaming.stream import open_stream
 
 __all__ = ["Marathon", "MarathonSettings", "Tape", "fingerprint"]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from comparisons.runs.answers import Answer
+from comparisons.runs.lane.answers import Answer
 from comparisons.text import scenes
 from comparisons.text.facts import says
 from comparisons.text.feeds import PromptFeed, Segment

@@ -27,10 +27,10 @@ from functools import partial
 from comparisons.runs.cores import Cores
 from comparisons.runs.frames import Frame, Reason, RunState
 from comparisons.runs.interrupt import make_interruptible
-from comparisons.runs.lanes import Lane, lane_journal
+from comparisons.runs.lane.lane import Lane, lane_journal
+from comparisons.runs.lane.questions import Questions
+from comparisons.runs.lane.replies import Replies
 from comparisons.runs.memory import KvMemory
-from comparisons.runs.questions import Questions
-from comparisons.runs.replies import Replies
 from comparisons.runs.settings import LiveSettings, RunSettings
 from comparisons.runs.steering import Steering
 from comparisons.runs.telling import Teller, header
@@ -38,7 +38,7 @@ from comparisons.runs.worker import Worker, join
 from comparisons.text.chat_feed import prompt_feed
 from comparisons.text.feeds import Feed, Source
 from streaming.errors import StreamError
-from streaming.machine import read_machine
+from streaming.loading.machine import read_machine
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 

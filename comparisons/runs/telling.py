@@ -13,7 +13,7 @@ import transformers
 
 from comparisons.metrics import process_rss_bytes
 from comparisons.runs.frames import FRAME_VERSION, TAIL_POINTS, Frame, Header, LaneFrame, RssPoint, RssTail, checked
-from comparisons.runs.journal import Journal
+from comparisons.runs.lane.journal import Journal
 from comparisons.runs.settings import RunSettings
 from comparisons.runs.steering import Steering
 from comparisons.text.feeds import Source

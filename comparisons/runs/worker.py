@@ -13,10 +13,10 @@ import torch
 
 from comparisons.runs.cores import Cores
 from comparisons.runs.interrupt import Interrupted, interruptible
-from comparisons.runs.journal import Journal
-from comparisons.runs.lanes import Lane
+from comparisons.runs.lane.journal import Journal
+from comparisons.runs.lane.lane import Lane
+from comparisons.runs.lane.replies import Replies
 from comparisons.runs.pacing import TICK_SECONDS, Pacer
-from comparisons.runs.replies import Replies
 from comparisons.runs.settings import LiveSettings, RunSettings
 from comparisons.runs.steering import Steering
 from streaming.errors import StreamingError

@@ -9,7 +9,7 @@ from typing import Any
 
 from comparisons.limits import Range, check_limits, limited
 from streaming.errors import SettingsError
-from streaming.machine import Machine, read_machine
+from streaming.loading.machine import Machine, read_machine
 
 __all__ = ["Config", "read_config"]
 

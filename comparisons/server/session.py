@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import wait
 from dataclasses import dataclass
 
+from comparisons.allocator import give_freed_memory_back
 from comparisons.runs.cores import Cores
 from comparisons.runs.frames import Reason
 from comparisons.runs.memory import KvMemory
@@ -27,7 +28,6 @@ from comparisons.server.model_cache import Copy, ModelCache
 from comparisons.server.queue import RunQueue
 from comparisons.server.waits import check_memory, restarting, told_loading, told_waiting
 from comparisons.text.choices import Reading
-from streaming.allocator import give_freed_memory_back
 from streaming.errors import StreamError
 from streaming.models import LoadedModel
 

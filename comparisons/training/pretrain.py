@@ -36,12 +36,12 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
+from comparisons.allocator import keep_freed_memory
 from comparisons.experiments.measuring import fresh, read
 from comparisons.metrics import perplexity
 from comparisons.training.recipes import RECIPES, Recipe, described, require
 from comparisons.training.tokens import START_ID, Sources, Tokens, draw_rows, load_tokenizer, prepare, wrap
 from streaming import models
-from streaming.allocator import keep_freed_memory
 from streaming.errors import StreamingError
 from streaming.policy import Policy
 

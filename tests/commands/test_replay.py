@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from comparisons.__main__ import main
-from comparisons.commands.terminal import lane_line
+from comparisons.commands.shared.terminal import lane_line
 from comparisons.page.library import FIRST_PAINT
 from comparisons.paths import RECORDINGS
 from comparisons.recordings import files, player

@@ -11,7 +11,7 @@ import pytest
 from comparisons.page import panels, payloads, scripts
 from comparisons.page.forms import Form
 from comparisons.page.words import language
-from comparisons.runs.questions import MOST_CHARACTERS
+from comparisons.runs.lane.questions import MOST_CHARACTERS
 from comparisons.server.sessions import Sessions
 from tests.support.speaking import loaded
 

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from comparisons.page.forms import Form
-from comparisons.runs.lanes import Lane, lane_journal
+from comparisons.runs.lane.lane import Lane, lane_journal
 from comparisons.runs.settings import LiveSettings
 from comparisons.text.feeds import PromptFeed
 from streaming import models

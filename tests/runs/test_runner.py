@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from comparisons.runs.cores import Cores
 from comparisons.runs.frames import Frame
+from comparisons.runs.lane.questions import Question
 from comparisons.runs.pacing import Pacer
-from comparisons.runs.questions import Question
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
 from comparisons.text.feeds import PromptFeed, TextFeed

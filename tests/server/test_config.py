@@ -8,7 +8,7 @@ import pytest
 
 from comparisons.server.config import Config, read_config
 from streaming.errors import SettingsError
-from streaming.machine import Machine
+from streaming.loading.machine import Machine
 
 SMALL = Machine(cores=0.2, memory_bytes=100_000_000)
 LARGE = Machine(cores=16.0, memory_bytes=64_000_000_000)

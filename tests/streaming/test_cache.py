@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming.attention.rotary import Rotary
 from streaming.cache import StreamCache
 from streaming.policy import Policy
-from streaming.rotary import Rotary
 from streaming.stream import open_stream
 from streaming.window import SinkWindow
 from tests.support import tiny

@@ -10,7 +10,8 @@ import torch
 
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
-from streaming import families, kernels
+from streaming import families
+from streaming.attention import kernels
 from streaming.custom_generate import sink_generate
 from streaming.forward import new_cache, read_into
 from streaming.policy import Policy

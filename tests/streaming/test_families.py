@@ -7,7 +7,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoConfig, PreTrainedTokenizerFast
 
-from streaming import attention, families
+from streaming import families
+from streaming.attention import merged as attention
 from streaming.errors import ModelUnsupported
 from streaming.policy import Policy
 from streaming.stream import open_stream

@@ -32,7 +32,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as library_logging
 
-from streaming import models, placement, sources
+from streaming import models
 from streaming.errors import (
     HubUnreachable,
     ModelDamaged,
@@ -45,6 +45,7 @@ from streaming.errors import (
     StreamError,
     StreamingError,
 )
+from streaming.loading import placement, sources
 from tests.support.hub_server import HubServer, Repository
 
 TOKEN = "hf_notarealtoken"

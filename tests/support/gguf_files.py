@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from streaming.gguf_models import KINDS
+from streaming.loading.gguf_models import KINDS
 
 VOCAB = 264
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comparisons.runs.questions import prompt_ids
+from comparisons.runs.lane.questions import prompt_ids
 from comparisons.text.encoding import PIECE_CHARACTERS, Encoder
 from comparisons.text.feeds import PromptFeed, SourceFeed, TextFeed
 from comparisons.text.prompts import as_prompt, turns

@@ -1,0 +1,1 @@
+"""WHAT COMMANDS SHARE: arguments, signals, the terminal. For `comparisons.commands` alone; begin with `arguments`."""

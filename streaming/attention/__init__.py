@@ -1,0 +1,1 @@
+"""HOW A MODEL ATTENDS: to the sinks and its own recent tokens, whatever its family; begin with `readings`."""

@@ -1,0 +1,1 @@
+"""WHERE MODELS COME FROM: bundled, folders, GGUF files, the Hub. Behind `streaming.models`; begin with `sources`."""

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys
+import torch
+from comparisons.allocator import keep_freed_memory
+
+torch.set_num_threads(1)
+if sys.argv[1] == "keep" and not keep_freed_memory():
+    sys.exit(77)
+for turn in range(32):
+    torch.ones(10_000_000)
+    if turn == 15:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("this C library's allocator cannot be told")
+    return int(done.stdout)
+
+
+def test_memory_that_was_freed_is_used_again_without_faults():
+    assert faults("keep") < 500 < faults("leave")
+
+
+POOLS = """
+import sys, threading
+import psutil
+from comparisons.allocator import give_freed_memory_back
+
+def fill():
+    kept = [bytearray(100_000) for _ in range(500)]  # smaller than what glibc maps by itself
+    ends.append(bytearray(2000))  # what was freed does not lie at the end of the pool
+
+def rss():
+    return psutil.Process().memory_info().rss / 1e6
+
+ends = []
+for _ in range(4):
+    threads = [threading.Thread(target=fill) for _ in range(2)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+before = rss()
+if not give_freed_memory_back():
+    sys.exit(77)
+print(before - rss())
+"""
+
+
+def test_what_the_pools_of_threads_keep_can_be_given_back():
+    done = subprocess.run([sys.executable, "-c", POOLS], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("this C library's allocator cannot be told")
+    assert float(done.stdout) > 30
