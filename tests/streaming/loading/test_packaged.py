@@ -110,7 +110,8 @@ def test_a_stopped_conversion_leaves_nothing(cache: Path) -> None:
 
 
 def _child(code: str) -> subprocess.Popen[str]:
-    begin = f"from streaming import models; from streaming.loading import packaged; packaged.SHA256 = {packaged.SHA256!r}\n"
+    begin = "from streaming import models\nfrom streaming.loading import packaged\n"
+    begin += f"packaged.SHA256 = {packaged.SHA256!r}\n"
     return subprocess.Popen([sys.executable, "-c", begin + code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
