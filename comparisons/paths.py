@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["ASSETS", "PANELS", "RECORDINGS", "RESULTS", "ROOT", "WORDS"]
+__all__ = ["ASSETS", "PANELS", "RECORDINGS", "RESULTS", "ROOT", "STORIES", "WORDS"]
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 PANELS = ASSETS / "panels"
 RECORDINGS = ASSETS / "recordings"
 RESULTS = ASSETS / "results"
+STORIES = ASSETS / "stories"
 WORDS = ASSETS / "words"

@@ -31,7 +31,9 @@ def _record(arguments: argparse.Namespace) -> int:
     check_output(arguments.out)
     run = Run(models.load(arguments.model), settings)
     with noted() as signals:
-        recording = record(run, lambda _: run.stop() if signals else None, moments=120, texts=120, text_tokens=160, answers=60)
+        recording = record(
+            run, lambda _: run.stop() if signals else None, moments=120, texts=120, text_tokens=160, answers=60
+        )
         keep(arguments.out, files.dumps(recording))
         print(f"recording: {shown(arguments.out)}")
     return 128 + signals[0] if signals else 0

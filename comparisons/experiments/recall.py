@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from comparisons.runs.lane.answers import Answer
-from comparisons.text import scenes
 from comparisons.text.facts import says
 from comparisons.text.feeds import PromptFeed, Segment
 from comparisons.text.prompts import Turn
+from comparisons.text.scenes import forms
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 from streaming.stream import Stream, open_stream
@@ -160,5 +160,5 @@ def _say(loaded: LoadedModel, stream: Stream) -> str:
 def _forms() -> tuple[tuple[re.Pattern[str], str], ...]:
     """What a fact's statement looks like, and the vocabulary of its answers."""
     return tuple(
-        (re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(form.statement))), form.answer) for form in scenes.FACTS
+        (re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(form.statement))), form.answer) for form in forms().facts
     )

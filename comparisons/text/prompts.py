@@ -3,7 +3,7 @@
 The stream is a row of scenes of `TURNS_PER_SCENE` turns. Scene k of a seed is drawn from its own random
 generator and needs no other scene, except that a question about an earlier scene draws that scene's facts
 again; so any turn can be made without replaying the stream. Names come from a permutation of all names,
-which is why no turn comes twice within `SCENES_BEFORE_NAMES_RETURN` scenes: every prompt holds a name that
+which is why no turn comes twice within `scenes_before_names_return()` scenes: every prompt holds a name that
 only its scene uses. Visitors' seeds and training seeds draw on two halves of the names that share no name.
 """
 
@@ -16,18 +16,18 @@ from functools import lru_cache
 from itertools import count
 from random import Random
 
-from comparisons.text import scenes
-from comparisons.text import vocabulary as words
+from comparisons.text.scenes import Exchange, FactForm, Plot, forms
+from comparisons.text.vocabulary import vocabulary
 from streaming.errors import SettingsError
 
 __all__ = [
-    "SCENES_BEFORE_NAMES_RETURN",
     "TRAINING_SEEDS",
     "TURNS_PER_SCENE",
     "Tells",
     "Turn",
     "as_prompt",
     "is_training_seed",
+    "scenes_before_names_return",
     "training_text",
     "turn",
     "turns",
@@ -53,12 +53,13 @@ TURNS_PER_SCENE = len(_LAYOUTS[0])
 # How many scenes back the far question of scene k goes, by k mod 4: the fact K of every scene is asked once.
 _SCENES_BACK = (0, 2, 1, 1)
 
-_HALF_ENDS = len(words.NAME_ENDS) // 2
-_HALF_GROUP = len(words.NAME_STARTS[0]) * len(words.NAME_MIDDLES) * _HALF_ENDS
-_ALL_STARTS = tuple(start for group in words.NAME_STARTS for start in group)
-_HALF_PLACES = len(_ALL_STARTS) * len(words.NAME_MIDDLES) * len(words.PLACE_ENDS) // 2
 _PLACES_PER_SCENE = 3
-SCENES_BEFORE_NAMES_RETURN = min(_HALF_GROUP, _HALF_PLACES // _PLACES_PER_SCENE)
+
+
+def scenes_before_names_return() -> int:
+    """In so many scenes of a seed no name comes twice."""
+    words = vocabulary()
+    return min(words.half_group, words.half_places // _PLACES_PER_SCENE)
 
 
 def as_prompt(text: str) -> str:
@@ -126,7 +127,7 @@ class _Plan:
 
     layout: str
     slots: Mapping[str, str]
-    plot: scenes.Plot
+    plot: Plot
     facts: Mapping[str, _Fact]
 
 
@@ -188,7 +189,7 @@ def _scene(seed: int, number: int) -> tuple[Turn, ...]:
             written.append(_telling(index, plan.facts[letter], rng))
         elif letter in "abc":
             asks = first + plan.layout.index(letter.upper())
-            written.append(_recall(index, plan.facts[letter.upper()], asks, scenes.RECALLS_NEAR, rng))
+            written.append(_recall(index, plan.facts[letter.upper()], asks, forms().recalls_near, rng))
         elif letter == "L" and number != 1:
             written.append(_far_recall(seed, number, index, rng))
         else:
@@ -200,36 +201,37 @@ def _scene(seed: int, number: int) -> tuple[Turn, ...]:
 @lru_cache(maxsize=8)
 def _plan(seed: int, number: int) -> _Plan:
     """Settle a scene's cast, plot and facts: all that a later question about it needs."""
-    rng = Random(f"{seed}:{number}:plan")
+    rng, words = Random(f"{seed}:{number}:plan"), vocabulary()
     layout = rng.choice(_LAYOUTS)
     slots = _names(seed, number) | _surroundings(rng)
-    setting = rng.choice(words.SETTINGS)
+    setting = rng.choice(words.settings)
     slots |= setting._asdict()
     slots |= {f"a_{name}": _with_article(slots[name]) for name in ("trade", "friend_trade", "town", "tool")}
-    plot = rng.choice([plot for plot in scenes.PLOTS if setting.water or not plot.water])
+    plot = rng.choice([plot for plot in forms().plots if setting.water or not plot.water])
     slots |= rng.choice(plot.bundles)
-    objects = rng.sample(words.OBJECTS, 5)
-    places = rng.sample(words.HIDING_PLACES, 5)
+    objects = rng.sample(words.objects, 5)
+    places = rng.sample(words.hiding_places, 5)
     slots |= {"thing": objects.pop(), "hidden": places.pop()}
-    forms = _fact_forms(rng)
+    told = _fact_forms(rng)
     about = rng.sample("AABB", 4)
     facts = {
         letter: _fact(form, slots, person, objects.pop(), places.pop(), rng)
-        for letter, form, person in zip("ABCK", forms, about, strict=True)
+        for letter, form, person in zip("ABCK", told, about, strict=True)
     }
     return _Plan(layout=layout, slots=_with_capitals(slots), plot=plot, facts=facts)
 
 
-def _fact_forms(rng: Random) -> list[scenes.FactForm]:
+def _fact_forms(rng: Random) -> list[FactForm]:
     """Draw four forms: several may tell where a thing is, of other facts each kind of answer comes once."""
-    placed = [form for form in scenes.FACTS if form.answer == "{place}"]
-    shuffled = rng.sample(scenes.FACTS, len(scenes.FACTS))
+    facts = forms().facts
+    placed = [form for form in facts if form.answer == "{place}"]
+    shuffled = rng.sample(facts, len(facts))
     others = list({_kind(form): form for form in shuffled if form not in placed}.values())
     rng.shuffle(others)
     return [rng.choice(placed) if rng.random() < 0.4 else others.pop() for _ in range(4)]
 
 
-def _kind(form: scenes.FactForm) -> str:
+def _kind(form: FactForm) -> str:
     """The vocabulary that tells this form's answers apart."""
     return form.answer.rpartition("{")[2]
 
@@ -243,15 +245,17 @@ def _names(seed: int, number: int) -> dict[str, str]:
 
 def _person(seed: int, number: int, group: int) -> str:
     """The person of scene `number` whose name begins like the others of `group`."""
-    multiplier, offset = _permutation(seed, group, _HALF_GROUP)
-    index = (number * multiplier + offset) % _HALF_GROUP
-    return _name(words.NAME_STARTS[group], words.NAME_ENDS, index, is_training_seed(seed))
+    words = vocabulary()
+    multiplier, offset = _permutation(seed, group, words.half_group)
+    index = (number * multiplier + offset) % words.half_group
+    return _name(words.name_starts[group], words.name_ends, index, is_training_seed(seed))
 
 
 def _place(seed: int, number: int) -> str:
-    multiplier, offset = _permutation(seed, 4, _HALF_PLACES)
-    index = (number * multiplier + offset) % _HALF_PLACES
-    return _name(_ALL_STARTS, words.PLACE_ENDS, index, is_training_seed(seed))
+    words = vocabulary()
+    multiplier, offset = _permutation(seed, 4, words.half_places)
+    index = (number * multiplier + offset) % words.half_places
+    return _name(words.starts, words.place_ends, index, is_training_seed(seed))
 
 
 @lru_cache(maxsize=64)
@@ -266,10 +270,11 @@ def _permutation(seed: int, which: int, size: int) -> tuple[int, int]:
 
 def _name(starts: tuple[str, ...], ends: tuple[str, ...], index: int, training: bool) -> str:
     """The name number `index` of training or held-out seeds, told apart by the parity of the three parts."""
+    middles = vocabulary().name_middles
     index, start = divmod(index, len(starts))
-    end, middle = divmod(index, len(words.NAME_MIDDLES))
+    end, middle = divmod(index, len(middles))
     parity = (start + middle + training) % 2
-    syllable = words.NAME_MIDDLES[middle]
+    syllable = middles[middle]
     # No name stammers: Vevelin becomes Vestilin, and "sti" stands in no list.
     syllable = "sti" if syllable == starts[start].lower() else syllable
     return starts[start] + syllable + ends[2 * end + parity]
@@ -277,17 +282,18 @@ def _name(starts: tuple[str, ...], ends: tuple[str, ...], index: int, training: 
 
 def _surroundings(rng: Random) -> dict[str, str]:
     """Work, weather, time, places and small things of a scene."""
-    trade, weather = rng.choice(words.TRADES), rng.choice(words.WEATHERS)
-    landmarks = [landmark for landmark in words.LANDMARKS if landmark != trade.workplace]
+    words = vocabulary()
+    trade, weather = rng.choice(words.trades), rng.choice(words.weathers)
+    landmarks = [landmark for landmark in words.landmarks if landmark != trade.workplace]
     spot, spot2 = rng.sample(landmarks, 2)
-    neighbours = [neighbour for neighbour in words.NEIGHBOURS if neighbour != trade.name]
+    neighbours = [neighbour for neighbour in words.neighbours if neighbour != trade.name]
     drawn = {
-        "time": rng.choice(words.TIMES),
-        "beast": rng.choice(words.BEASTS),
-        "dish": rng.choice(words.DISHES),
-        "mood": rng.choice(words.MOODS),
-        "sound": rng.choice(words.SOUNDS),
-        "smell": rng.choice(words.SMELLS),
+        "time": rng.choice(words.times),
+        "beast": rng.choice(words.beasts),
+        "dish": rng.choice(words.dishes),
+        "mood": rng.choice(words.moods),
+        "sound": rng.choice(words.sounds),
+        "smell": rng.choice(words.smells),
     }
     drawn["friend_trade"], drawn["neighbour"] = rng.sample(neighbours, 2)
     work = {"trade": trade.name, "workplace": trade.workplace, "doing": trade.doing, "tool": trade.tool}
@@ -300,29 +306,29 @@ def _pronouns(prefix: str, rng: Random) -> dict[str, str]:
     return {f"{prefix}he": he, f"{prefix}his": his, f"{prefix}him": him}
 
 
-def _fact(form: scenes.FactForm, slots: Mapping[str, str], person: str, obj: str, place: str, rng: Random) -> _Fact:
+def _fact(form: FactForm, slots: Mapping[str, str], person: str, obj: str, place: str, rng: Random) -> _Fact:
     """Fill a fact form: `person` is A or B."""
-    prefix = "" if person == "A" else "b"
+    prefix, words = "" if person == "A" else "b", vocabulary()
     drawn = {
         "X": slots[person],
         "Y": slots["B" if person == "A" else "A"],
         "obj": obj,
         "place": place,
-        "colour": rng.choice(words.COLOURS),
-        "coloured": rng.choice(words.COLOURED),
-        "number": rng.choice(words.NUMBERS),
-        "counted": rng.choice(words.COUNTED),
-        "clock": rng.choice(words.CLOCK_TIMES),
-        "password": rng.choice(words.PASSWORDS),
-        "door": rng.choice(words.PASSWORD_DOORS),
-        "pet": rng.choice(words.PETS),
-        "pet_name": rng.choice(words.PET_NAMES),
-        "goods": rng.choice(words.GOODS),
-        "dream": rng.choice(words.DREAMS),
-        "breakfast": rng.choice(words.BREAKFASTS),
-        "tune": rng.choice(words.TUNES),
-        "flower": rng.choice(words.FLOWERS),
-        "ancestor": _with_article(rng.choice(words.PAST_TRADES)),
+        "colour": rng.choice(words.colours),
+        "coloured": rng.choice(words.coloured),
+        "number": rng.choice(words.numbers),
+        "counted": rng.choice(words.counted),
+        "clock": rng.choice(words.clock_times),
+        "password": rng.choice(words.passwords),
+        "door": rng.choice(words.password_doors),
+        "pet": rng.choice(words.pets),
+        "pet_name": rng.choice(words.pet_names),
+        "goods": rng.choice(words.goods),
+        "dream": rng.choice(words.dreams),
+        "breakfast": rng.choice(words.breakfasts),
+        "tune": rng.choice(words.tunes),
+        "flower": rng.choice(words.flowers),
+        "ancestor": _with_article(rng.choice(words.past_trades)),
     } | {f"x{case}": slots[f"{prefix}{case}"] for case in ("he", "his", "him")}
     filled = _with_capitals({**slots, **drawn})
     return _Fact(
@@ -352,11 +358,11 @@ def _with_article(noun: str) -> str:
 def _story(plan: _Plan, rng: Random, *, far_question: bool) -> Iterator[tuple[str, str]]:
     """Yield the prompts and replies of the turns that tell no fact, in the order of the layout."""
     letters = [letter for letter in plan.layout if letter in ("OSI" if far_question else "OSIL")]
-    interludes = rng.sample(scenes.INTERLUDES, len(letters))
+    interludes = rng.sample(forms().interludes, len(letters))
     beat = 0
     for letter in letters:
         if letter == "O":
-            yield _exchange(scenes.OPENING, plan.slots, rng)
+            yield _exchange(forms().opening, plan.slots, rng)
         elif letter == "S":
             yield _beat(plan, beat, rng)
             beat += 1
@@ -366,14 +372,14 @@ def _story(plan: _Plan, rng: Random, *, far_question: bool) -> Iterator[tuple[st
 
 def _beat(plan: _Plan, beat: int, rng: Random) -> tuple[str, str]:
     """One step of the plot: now and then the prompt only asks how the story goes on."""
-    general = ((), scenes.NEXT_PROMPTS, scenes.NEXT_PROMPTS, scenes.END_PROMPTS)[beat]
+    general = ((), forms().next_prompts, forms().next_prompts, forms().end_prompts)[beat]
     prompt, reply = _exchange(plan.plot.beats[beat], plan.slots, rng)
     if general and rng.random() < 0.4:
         prompt = rng.choice(general).format_map(plan.slots)
     return prompt, reply
 
 
-def _exchange(exchange: scenes.Exchange, slots: Mapping[str, str], rng: Random) -> tuple[str, str]:
+def _exchange(exchange: Exchange, slots: Mapping[str, str], rng: Random) -> tuple[str, str]:
     prompt, reply = rng.choice(exchange.prompts), rng.choice(exchange.replies)
     return prompt.format_map(slots), reply.format_map(slots)
 
@@ -381,7 +387,7 @@ def _exchange(exchange: scenes.Exchange, slots: Mapping[str, str], rng: Random) 
 def _telling(index: int, fact: _Fact, rng: Random) -> Turn:
     """Tell a fact: mostly in the reply, now and then in the prompt."""
     if rng.random() < 0.2:
-        prompt, reply = _exchange(scenes.TOLD_BY_USER, {**fact.slots, "fact": fact.statement}, rng)
+        prompt, reply = _exchange(forms().told_by_user, {**fact.slots, "fact": fact.statement}, rng)
     else:
         prompt, tail = rng.choice(fact.tell).format_map(fact.slots), rng.choice(fact.tails)
         reply = f"{fact.statement} {tail}".format_map(fact.slots).strip()
@@ -401,5 +407,5 @@ def _far_recall(seed: int, number: int, index: int, rng: Random) -> Turn:
     source = number - _SCENES_BACK[number % 4]
     plan = _plan(seed, source)
     asks = source * TURNS_PER_SCENE + plan.layout.index("K")
-    prompts = scenes.RECALLS_FAR if source == number else scenes.RECALLS_ELSEWHERE
+    prompts = forms().recalls_far if source == number else forms().recalls_elsewhere
     return _recall(index, plan.facts["K"], asks, prompts, rng)

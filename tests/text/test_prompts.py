@@ -8,9 +8,10 @@ from itertools import islice, pairwise
 
 import pytest
 
-from comparisons.text import prompts, scenes
-from comparisons.text import vocabulary as words
+from comparisons.text import prompts
 from comparisons.text.prompts import TRAINING_SEEDS, TURNS_PER_SCENE, Turn, is_training_seed, turn, turns
+from comparisons.text.scenes import forms
+from comparisons.text.vocabulary import vocabulary
 from streaming.errors import SettingsError
 
 MILLION_TOKENS = 40_000  # turns: more than a million tokens at 25 and more each
@@ -98,23 +99,23 @@ class TestStream:
 class TestNames:
     def test_many_distinct_names(self) -> None:
         names = {side: all_persons(training=side) for side in (False, True)}
-        assert len(names[False] | names[True]) == 8 * prompts._HALF_GROUP >= 40_000
+        assert len(names[False] | names[True]) == 8 * vocabulary().half_group >= 40_000
 
     def test_visitors_and_training_share_no_name(self) -> None:
         assert not all_persons(training=False) & all_persons(training=True)
         held_out, trained = (
-            {prompts._place(seed, number) for number in range(prompts._HALF_PLACES)} for seed in (9, TRAINING_SEED)
+            {prompts._place(seed, number) for number in range(vocabulary().half_places)} for seed in (9, TRAINING_SEED)
         )
-        assert len(held_out) == len(trained) == prompts._HALF_PLACES
+        assert len(held_out) == len(trained) == vocabulary().half_places
         assert not held_out & trained
 
     def test_no_name_comes_back_within_the_promised_scenes(self) -> None:
-        cast = [prompts._names(5, number) for number in range(prompts.SCENES_BEFORE_NAMES_RETURN)]
+        cast = [prompts._names(5, number) for number in range(prompts.scenes_before_names_return())]
         names = [name for each in cast for name in each.values()]
         assert len(names) == len(set(names))
 
     def test_promise_covers_a_million_tokens(self) -> None:
-        assert prompts.SCENES_BEFORE_NAMES_RETURN * TURNS_PER_SCENE > 2 * MILLION_TOKENS
+        assert prompts.scenes_before_names_return() * TURNS_PER_SCENE > 2 * MILLION_TOKENS
 
     def test_every_prompt_names_its_scene(self, stream: list[Turn]) -> None:
         for each in stream:
@@ -129,8 +130,9 @@ class TestNames:
 
 
 def all_persons(*, training: bool) -> set[str]:
-    groups, size = words.NAME_STARTS, prompts._HALF_GROUP
-    return {prompts._name(group, words.NAME_ENDS, index, training) for group in groups for index in range(size)}
+    words = vocabulary()
+    indices = range(words.half_group)
+    return {prompts._name(group, words.name_ends, index, training) for group in words.name_starts for index in indices}
 
 
 class TestRecall:
@@ -215,22 +217,24 @@ class TestSeeds:
 
 class TestEnglish:
     def test_many_sentence_forms(self) -> None:
-        assert len(scenes.sentence_forms()) >= 400
+        assert len(forms().sentences()) >= 400
 
     def test_large_vocabularies(self) -> None:
-        assert len(words.OBJECTS) >= 400
-        assert len(words.HIDING_PLACES) >= 100
-        assert len(words.COLOURS) >= 40
-        assert len(words.NUMBERS) >= 80
+        words = vocabulary()
+        assert len(words.objects) >= 400
+        assert len(words.hiding_places) >= 100
+        assert len(words.colours) >= 40
+        assert len(words.numbers) >= 80
 
     def test_no_word_is_listed_twice(self) -> None:
-        for name, value in vars(words).items():
-            if name.isupper() and isinstance(value, tuple):
-                assert len({str(each) for each in value}) == len(value), name
+        words = vocabulary()
+        made = {"objects": words.objects, "hiding_places": words.hiding_places, "numbers": words.numbers}
+        for name, value in {**words.model_dump(), **made}.items():
+            assert len({str(each) for each in value}) == len(value), name
 
     def test_every_form_comes_up(self, stream: list[Turn]) -> None:
         text = "\n".join(each.prompt + "\n" + each.reply for each in stream)
-        for form in scenes.sentence_forms():
+        for form in forms().sentences():
             pieces = [piece for piece in re.split(r"\{\w+\}", form) if len(piece) > 4]
             assert all(piece in text for piece in pieces), form
 
@@ -266,4 +270,4 @@ class TestEnglish:
 
     def test_replies_fit_any_question(self) -> None:
         """Prompts and replies are drawn apart, so no reply may hang on a yes-or-no question."""
-        assert not [form for form in scenes.sentence_forms() if re.match(r"(Yes|No)\b", form)]
+        assert not [form for form in forms().sentences() if re.match(r"(Yes|No)\b", form)]
