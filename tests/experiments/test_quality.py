@@ -18,8 +18,8 @@ from streaming import models
 from streaming.policy import Policy
 from streaming.stream import open_stream
 
-TOKENS, PLACES = 8000, 100
-"""A twenty-fifth of what the cards are about, and a quarter of the places: this is a test, and takes seconds."""
+TOKENS, PLACES = 6000, 40
+"""A small part of what the cards are about: this is a test, and takes seconds."""
 
 COLLAPSED = 5
 """A perplexity so many times that of the text says that the model has lost the thread; how much more says little."""
@@ -62,7 +62,7 @@ def test_dense_collapses_past_its_training_length_and_sinks_do_not(measured: Qua
     if measured.model == "sink":
         assert measured.dense > 20 * measured.sinks_with_dense
         assert four < 1.15 * measured.in_context
-    assert measured.last == pytest.approx(measured.first, rel=0.35)  # 800 tokens each, of other stories
+    assert measured.last == pytest.approx(measured.first, rel=0.35)  # 600 tokens each, of other stories
 
 
 def test_the_method_does_not_remember_what_left_the_cache(measured: Quality) -> None:
@@ -107,6 +107,8 @@ def test_the_least_and_the_greatest_budget_can_be_measured(budget: int) -> None:
 
 def test_what_a_card_says_is_what_the_tables_say(measured: Quality) -> None:
     """The same stream, the same tokens: the figures are equal, not near."""
+    if measured.model != "sink":
+        pytest.skip("the tables are made alike for every model")
     loaded = models.load(measured.model)
     request = Request(tokens=TOKENS, seed=17, sampled=PLACES)
     for name, mine in (("table 2", measured.sinks), ("table 6", measured.budgets)):
