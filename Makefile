@@ -70,9 +70,9 @@ results: $(VENV)/test.stamp browser  ## all that is measured of the bundled mode
 	$(BIN)/python examples/execute.py
 	$(ON) report
 
-paper: $(VENV)/run.stamp  ## the paper's experiments on MODEL (DEVICE=cuda, TEXT=book.txt, DATASET=owner/name, TOKENS=65536), as one report
+paper: $(VENV)/run.stamp  ## the paper's experiments on MODEL (DEVICE=cuda, TEXT=book.txt, DATASET=owner/name, TOKENS=65536, RAY=auto), as one report
 	$(ON) paper $(or $(MODEL),smollm2) $(if $(DEVICE),--device $(DEVICE)) $(if $(TEXT),--text "$(TEXT)") \
-		$(if $(DATASET),--dataset $(DATASET)) \
+		$(if $(DATASET),--dataset $(DATASET)) $(if $(SAMPLED),--sampled $(SAMPLED)) $(if $(RAY),--ray $(RAY)) \
 		$(if $(filter command line environment,$(origin TOKENS)),--tokens $(TOKENS))
 
 audit: $(VENV)/test.stamp  ## known vulnerabilities and licences of what is installed; the former need a network

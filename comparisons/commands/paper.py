@@ -9,21 +9,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
-from comparisons.commands.shared.arguments import add_device, add_model, add_threads, use_threads
+from comparisons.commands.shared.arguments import add_device, add_model, add_ray, add_threads, use_threads
 from comparisons.commands.shared.reproduce import progress
-from comparisons.experiments import results
-from comparisons.experiments.catalogue import EXPERIMENTS, Experiment, prepare, run
-from comparisons.experiments.results import Result
-from comparisons.experiments.subjects import Request
-from comparisons.files import write_whole
+from comparisons.experiments import orders, results
+from comparisons.experiments.catalogue import EXPERIMENTS
+from comparisons.experiments.orders import Done, Order
+from comparisons.files import check_output, write_whole
 from comparisons.reports.dossier import Part, dossier
-from comparisons.text.opening import open_dataset, open_texts
-from comparisons.text.sources import Texts
-from streaming import models
-from streaming.errors import SettingsError
-from streaming.models import LoadedModel
+from streaming.loading import sources
+from streaming.errors import RecordingError, SettingsError
 
 __all__ = ["ORDER", "add_arguments"]
 
@@ -35,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`paper MODEL`."""
     add_model(parser)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="(default: runs/paper-MODEL)")
-    parser.add_argument("--only", nargs="+", choices=[name.replace(" ", "-") for name in ORDER], help="some of them")
+    parser.add_argument("--only", nargs="+", choices=[_file(name) for name in ORDER], help="some of them")
     parser.add_argument("--tokens", type=int, help="tokens to read in each (default: as each says)")
     own = parser.add_mutually_exclusive_group()
     own.add_argument("--text", metavar="FILE", help="read this UTF-8 text, not the prompt stream")
@@ -43,65 +41,75 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampled", type=int, help="tokens measured under recomputation")
     add_device(parser)
     add_threads(parser)
+    add_ray(parser)
     parser.set_defaults(command=_paper)
 
 
 def _paper(arguments: argparse.Namespace) -> int:
     use_threads(arguments.threads)
-    loaded = models.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
-    folder = arguments.out or Path("runs") / f"paper-{loaded.name.replace('/', '-')}"
-    folder.mkdir(parents=True, exist_ok=True)
-    _check_settings(folder, loaded, arguments)
-    names = [name for name in ORDER if not arguments.only or name.replace(" ", "-") in arguments.only]
-    parts = []
-    for name in names:
-        parts.append(_part(EXPERIMENTS[name], loaded, arguments, folder))
-        write_whole(folder / "report.html", dossier(loaded.name, parts).encode())
+    name = sources.find(arguments.model).name
+    asked = [_order(each, arguments) for each in ORDER if not arguments.only or _file(each) in arguments.only]
+    folder = arguments.out or Path("runs") / f"paper-{name.replace('/', '-').replace(':', '-')}"
+    orders.check(asked[0], here=arguments.ray is None)
+    check_output(folder / "report.html")
+    _check_settings(folder, asked[0])
+    parts: dict[str, Part] = {}
+    for done in _all(asked, folder, arguments.ray):
+        parts[done.order.experiment] = Part(
+            experiment=EXPERIMENTS[done.order.experiment], result=done.result, why=done.why
+        )
+        in_order = [parts[each] for each in ORDER if each in parts]
+        write_whole(folder / "report.html", dossier(name, in_order).encode())
     print(folder / "report.html")
-    return int(any(part.result is None for part in parts))
+    return int(any(part.result is None for part in parts.values()))
 
 
-def _check_settings(folder: Path, loaded: LoadedModel, arguments: argparse.Namespace) -> None:
+def _file(experiment: str) -> str:
+    return experiment.replace(" ", "-")
+
+
+def _order(experiment: str, arguments: argparse.Namespace) -> Order:
+    settings = ("model", "device", "dtype", "threads", "tokens", "sampled", "text", "dataset")
+    return Order(experiment=experiment, **{each: getattr(arguments, each) for each in settings})
+
+
+def _check_settings(folder: Path, order: Order) -> None:
     """What is kept in a folder was measured with the same settings."""
-    asked = {name: getattr(arguments, name) for name in ("tokens", "text", "dataset", "sampled")}
-    settings = {**asked, "model": loaded.name, "dtype": str(loaded.model.dtype), "device": loaded.model.device.type}
+    asked = {name: value for name, value in asdict(order).items() if name not in ("experiment", "threads")}
     path = folder / "settings.json"
     if not path.exists():
-        write_whole(path, json.dumps(settings, indent=1).encode())
-    elif json.loads(path.read_text("utf-8")) != settings:
+        write_whole(path, json.dumps(asked, indent=1).encode())
+    elif json.loads(path.read_text("utf-8")) != asked:
         raise SettingsError(f"{folder} was begun with other settings ({path.name} has them): name another with --out.")
 
 
-def _part(experiment: Experiment, loaded: LoadedModel, arguments: argparse.Namespace, folder: Path) -> Part:
-    """An experiment that was kept, or that is measured now; or why it cannot be."""
-    path = folder / f"{experiment.name.replace(' ', '-')}.json"
-    try:
-        result = _kept(path) or _measured(experiment, loaded, arguments, path)
-    except SettingsError as error:
-        print(f"{experiment.name}: {error}", file=sys.stderr)
-        return Part(experiment=experiment, result=None, why=str(error))
-    return Part(experiment=experiment, result=result)
+def _all(asked: list[Order], folder: Path, ray: str | None) -> Iterator[Done]:
+    """What was kept, and then what is measured now, which is kept at once."""
+    kept = [done for order in asked if (done := _kept(order, folder))]
+    yield from kept
+    there = [done.order for done in kept]
+    for done in orders.outcomes([order for order in asked if order not in there], progress, ray=ray):
+        if done.result is None:
+            print(f"{done.order.experiment}: {done.why}", file=sys.stderr)
+        else:
+            write_whole(_path(done.order, folder), done.result.as_json().encode())
+        yield done
 
 
-def _kept(path: Path) -> Result | None:
+def _path(order: Order, folder: Path) -> Path:
+    return folder / f"{_file(order.experiment)}.json"
+
+
+def _kept(order: Order, folder: Path) -> Done | None:
+    """What was measured of an order before, if all of it was."""
+    path = _path(order, folder)
     if not path.exists():
         return None
+    try:
+        result = results.load(path.read_text("utf-8"))
+    except RecordingError:
+        raise SettingsError(f"{path} is damaged: delete it, and run again.") from None
+    if not result.about.complete:
+        return None
     print(f"{path}: kept from before", file=sys.stderr)
-    return results.load(path.read_text("utf-8"))
-
-
-def _measured(experiment: Experiment, loaded: LoadedModel, arguments: argparse.Namespace, path: Path) -> Result:
-    request = Request(
-        tokens=arguments.tokens if experiment.tokens else None,
-        texts=_texts(arguments) if experiment.own_text else None,
-        sampled=arguments.sampled,
-    )
-    result = run(experiment, [prepare(experiment, loaded, request)], progress)
-    write_whole(path, result.as_json().encode())
-    return result
-
-
-def _texts(arguments: argparse.Namespace) -> Texts | None:
-    if arguments.dataset:
-        return open_dataset(arguments.dataset, split="test", column=None)
-    return open_texts([arguments.text]) if arguments.text else None
+    return Done(order=order, result=result)

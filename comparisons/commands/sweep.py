@@ -15,9 +15,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from comparisons.experiments import ray_sweep
+from comparisons.commands.shared.arguments import add_ray
 from comparisons.experiments.cells import Cell, Failure, Row, grid, outcome
 from comparisons.experiments.pool import in_processes
+from comparisons.experiments.ray_cluster import on_a_cluster
 from comparisons.experiments.results import as_csv
 from comparisons.experiments.sweep_file import SweepFile
 from comparisons.files import check_outputs, keep
@@ -40,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="file for the rows, .jsonl, each as it is measured")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="at the end, all rows of the sweep as CSV")
     parser.add_argument("--resume", action="store_true", help="leave out the cells whose rows are in the file")
-    help_ = "on a Ray cluster at this address (`auto` finds one here; without an address, start one here)"
-    parser.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS", help=help_)
+    add_ray(parser)
     parser.set_defaults(command=_command)
 
 
@@ -82,7 +82,7 @@ def _fill(file: SweepFile, missing: list[Cell], arguments: argparse.Namespace) -
     if arguments.ray is None:
         outcomes = in_processes(missing, outcome, jobs=arguments.jobs)
     else:
-        outcomes = ray_sweep.outcomes(missing, arguments.ray)
+        outcomes = on_a_cluster([missing], outcome, _given_up, address=arguments.ray)
     with tqdm(total=len(missing), unit=" cells", disable=None) as bar:
         for one in outcomes:
             if isinstance(one, Failure):
@@ -92,6 +92,10 @@ def _fill(file: SweepFile, missing: list[Cell], arguments: argparse.Namespace) -
                 file.add(one)
             bar.update()
     return failures
+
+
+def _given_up(cell: Cell, words: str) -> Failure:
+    return Failure(cell=cell, words=words)
 
 
 def _tell_what_is_there(file: SweepFile, out: Path | None) -> None:

@@ -3,67 +3,36 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 import torch
+from torch import Tensor
+from transformers import Cache
 
 from comparisons.__main__ import main
 from comparisons.commands.export_generate import files
-from streaming import sink_cache, sink_generate
-from tests.support import tiny
-
-FAMILIES = ["llama", "gemma2", "gpt_neox", "falcon", "mpt", "qwen3"]
-
-STRANGER = """
-import sys, torch
-from transformers import AutoModelForCausalLM
-from transformers.generation.streamers import BaseStreamer
-
-class Heard(BaseStreamer):
-    ids = []
-    def put(self, value): self.ids += value.flatten().tolist()
-    def end(self): self.ids.append(-1)
-
-folder, checkpoint = sys.argv[1:]
-model = AutoModelForCausalLM.from_pretrained(checkpoint)
-ours = dict(custom_generate=folder, trust_remote_code=True, max_new_tokens=30, do_sample=False, eos_token_id=None)
-ids = torch.arange(7, 27)[None]
-heard = Heard()
-first = dict(sinks=4, recent=12, return_dict_in_generate=True, streamer=heard)
-out = model.generate(ids, attention_mask=torch.ones_like(ids), **first, **ours)
-assert heard.ids == [*out.sequences[0].tolist(), -1], heard.ids
-turn = torch.cat([out.sequences, torch.tensor([[5, 9, 2]])], -1)
-more = model.generate(turn, attention_mask=torch.ones_like(turn), cache=out.cache, **ours)
-assert not {"streaming", "comparisons"} & set(sys.modules)
-print(more[0].tolist())
-"""
+from streaming.families import FAMILIES
+from tests.support import exported, stranger, tiny
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hub") / "sinks"
+def test_it_says_what_ours_says_with_every_family_over_two_turns_and_to_a_streamer(tmp_path):
+    folder = tmp_path / "sinks"
     assert main(["export-generate", str(folder)]) == 0
-    return folder
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_it_says_what_ours_says_over_several_turns_and_to_a_streamer(repository, family, tmp_path):
-    model = tiny.load(family).model
-    model.save_pretrained(tmp_path / "model")
+    checkpoints = exported.checkpoints(tmp_path / "models")
+    assert {name for name, _ in map(tiny.CONFIGS.get, checkpoints)} == {
+        name.partition("_alibi")[0] for name in FAMILIES
+    }
     env = {"PATH": os.environ["PATH"], "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path)}
-    command = [sys.executable, "-c", STRANGER, str(repository), str(tmp_path / "model")]
+    command = [sys.executable, "-I", stranger.__file__, str(folder), *map(str, checkpoints.values())]
     ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    cache = sink_cache(model, sinks=4, recent=12)
-    ours = {"custom_generate": sink_generate, "max_new_tokens": 30, "do_sample": False, "eos_token_id": None}
-    ids = torch.arange(7, 27)[None]
-    for turn in (ids.new_empty(1, 0), torch.tensor([[5, 9, 2]])):
-        ids = torch.cat([ids, turn], -1)
-        ids = model.generate(ids, attention_mask=torch.ones_like(ids), cache=cache, **ours)
-    assert ended.stdout.strip().splitlines()[-1] == str(ids[0].tolist())
+    said = dict(zip(checkpoints, map(json.loads, ended.stdout.splitlines()), strict=True))
+    assert said == {name: exported.ours(name) for name in checkpoints}
 
 
 def test_it_is_made_of_the_sources_and_names_nothing_else_of_ours():
@@ -79,3 +48,33 @@ def test_a_folder_that_holds_something_is_left_as_it_is(tmp_path, capsys):
     assert main(["export-generate", str(tmp_path)]) == 2
     assert "not empty" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+# ----------------------------------------------------------------------------- what its README says of other caches
+
+
+def _rotated(keys: Tensor, angles: Tensor) -> Tensor:
+    """Keys (N, D) turned by angles (D / 2,), in the keys' own dtype."""
+    cos, sin = (part.to(keys.dtype).repeat(2) for part in (angles.cos(), angles.sin()))
+    first, second = keys.chunk(2, -1)
+    return keys * cos + torch.cat([-second, first], -1) * sin
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_a_window_that_is_turned_back_for_every_token_drifts_as_the_readme_says(dtype):
+    steps, dim = 1020, 64
+    said = re.search(rf"([\d.e-]+)(?: of a key's\s+length)?\s+in\s+{dtype}", files()["README.md"])
+    frequencies = 1e4 ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+    keys = torch.randn(64, dim, generator=torch.Generator().manual_seed(0)).to(getattr(torch, dtype))
+    turned = keys
+    for _ in range(steps):
+        turned = _rotated(turned, -frequencies)
+    right = _rotated(keys.double(), -steps * frequencies)
+    drift = ((turned.double() - right).norm(dim=-1) / right.norm(dim=-1)).mean()
+    assert float(said[1]) == pytest.approx(float(drift), rel=0.1)
+
+
+def test_a_cache_of_no_layers_is_refused_by_transformers_as_the_readme_says():
+    with pytest.raises(ValueError, match="exactly one of `layers` or `layer_class_to_replicate`"):
+        Cache()
+    assert "`layer_class_to_replicate`" in files()["README.md"]

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 from comparisons.__main__ import main
 from comparisons.commands.paper import ORDER
 from comparisons.experiments.catalogue import EXPERIMENTS
+from tests.support import speaking
+from tests.support.hub_server import Repository, as_the_hub, files_of
+from tests.support.serving import ROOT
 
 SHORT = ["paper", "sink", "--tokens", "1200", "--sampled", "4", "--threads", "1"]
 
@@ -45,6 +51,63 @@ def test_what_cannot_be_measured_is_said_in_the_report(tmp_path, capsys):
     assert main(["paper", "sink", "--tokens", "40", "--only", "table-2", "--out", str(tmp_path)]) == 1
     assert "Not measured: " in (tmp_path / "report.html").read_text("utf-8")
     assert "table 2: " in capsys.readouterr().err
+
+
+def test_a_process_that_is_killed_loses_no_experiment_that_it_had_measured(kept, tmp_path, capsys):
+    argv = [*SHORT, "--only", "table-1", "figure-3", "--out", str(tmp_path)]
+    process = subprocess.Popen([sys.executable, "-m", "comparisons", *argv], cwd=ROOT, stderr=subprocess.DEVNULL)
+    speaking.wait_until(lambda: (tmp_path / "table-1.json").exists() or process.poll() is not None, seconds=240)
+    process.kill()
+    process.wait()
+    first = (tmp_path / "table-1.json").stat().st_mtime_ns
+    (tmp_path / "figure-3.json").unlink(missing_ok=True)  # where it was quicker than the kill
+    assert main(argv) == 0
+    assert capsys.readouterr().err.count("kept from before") == 1
+    assert (tmp_path / "table-1.json").stat().st_mtime_ns == first
+    for name in ("table-1.json", "figure-3.json"):
+        assert json.loads((tmp_path / name).read_text()) == json.loads((kept / name).read_text())
+
+
+def test_what_is_damaged_or_not_all_of_it_is_not_taken_for_a_result(kept, tmp_path, capsys):
+    folder = shutil.copytree(kept, tmp_path / "copy")
+    argv = [*SHORT, "--only", "table-1", "--out", str(folder)]
+    measured = json.loads((folder / "table-1.json").read_text())
+    short = {**measured, "about": {**measured["about"], "complete": False}, "rows": measured["rows"][:1]}
+    (folder / "table-1.json").write_text(json.dumps(short))
+    assert main(argv) == 0 and json.loads((folder / "table-1.json").read_text()) == measured
+    (folder / "table-1.json").write_text("{")
+    assert main(argv) == 2
+    assert "table-1.json is damaged: delete it" in capsys.readouterr().err
+
+
+def test_all_of_it_on_a_model_of_the_hub(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    checkpoint = speaking.save(tmp_path / "tiny")
+    with as_the_hub(tmp_path / "hub") as hub:
+        hub.repositories["somebody/tiny"] = Repository(files=files_of(checkpoint))
+        assert main(["paper", "somebody/tiny", "--tokens", "600", "--sampled", "3", "--threads", "1"]) == 0
+    folder = tmp_path / "runs" / "paper-somebody-tiny"
+    assert capsys.readouterr().out.strip() == "runs/paper-somebody-tiny/report.html"
+    report = (folder / "report.html").read_text("utf-8")
+    assert "Not measured" not in report
+    assert [report.index(f"<h2>{name.capitalize()}: ") for name in ORDER] == sorted(
+        report.index(f"<h2>{name.capitalize()}: ") for name in ORDER
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--text", "nowhere.txt"], "is no file and no folder"),
+        (["--text", "-"], "is no file and no folder"),
+        (["--tokens", "3"], "tokens"),
+        (["--ray", "127.0.0.1:1"], "No Ray cluster answers"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_work(wrong, words, tmp_path, capsys):
+    assert main(["paper", "sink", *wrong, "--out", str(tmp_path / "new")]) == 2
+    assert words in capsys.readouterr().err
+    assert not list((tmp_path / "new").glob("*-*.json"))
 
 
 def test_every_experiment_on_one_model_is_among_them():

@@ -9,7 +9,7 @@ import torch
 from comparisons.limits import Range
 from streaming.loading.machine import read_machine
 
-__all__ = ["add_device", "add_model", "add_threads", "use_threads"]
+__all__ = ["add_device", "add_model", "add_ray", "add_threads", "use_threads"]
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,14 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"), help="(default: %(default)s)"
     )
+
+
+def add_ray(parser: argparse.ArgumentParser) -> None:
+    """The cluster that does the work; None without it."""
+    parser.add_argument(
+        "--ray", nargs="?", const="local", metavar="ADDRESS",
+        help="on a Ray cluster at this address (`auto` finds one here; without an address, start one here)",
+    )  # fmt: skip
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,8 @@
-"""A sweep on a real Ray cluster of two nodes on this machine, one of which is killed in the middle."""
+"""The paper's report and a sweep on a real Ray cluster of two nodes on this machine, one of which is killed in the end."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import threading
@@ -21,14 +22,18 @@ STARTS = 3
 """A node that is not there after half a minute is given up by Ray: a busy machine may need another try."""
 
 
-@pytest.fixture
-def cluster(monkeypatch) -> Iterator:
+@pytest.fixture(scope="module")
+def cluster() -> Iterator:
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        yield from _cluster(Cluster())
+
+
+def _cluster(cluster) -> Iterator:
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: sockets are made in it
     small = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-    cluster = Cluster()
     try:
         for more in ({"temp_dir": folder}, {}):
             for start in range(1, STARTS + 1):
@@ -42,6 +47,29 @@ def cluster(monkeypatch) -> Iterator:
     finally:
         cluster.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rows(folder: Path, name: str) -> list[dict]:
+    return json.loads((folder / f"{name}.json").read_text("utf-8"))["rows"]
+
+
+def test_the_papers_experiments_are_the_same_there_as_here(cluster, tmp_path) -> None:
+    argv = ["paper", "sink", "--tokens", "700", "--sampled", "3", "--threads", "1", "--only", "table-1", "table-2"]
+    assert main([*argv, "--out", str(tmp_path / "there"), "--ray", cluster.address]) == 0
+    assert main([*argv, "--out", str(tmp_path / "here")]) == 0
+    for name in ("table-1", "table-2"):
+        for ours, theirs in zip(_rows(tmp_path / "here", name), _rows(tmp_path / "there", name), strict=True):
+            assert theirs.pop("perplexity") == pytest.approx(ours.pop("perplexity"), rel=1e-6)
+            assert theirs.pop("reference", None) == pytest.approx(ours.pop("reference", None), rel=1e-6)
+            assert theirs == ours
+    report = (tmp_path / "there" / "report.html").read_text("utf-8")
+    assert report.index("Table 1: ") < report.index("Table 2: ")
+
+
+def test_more_cores_than_any_machine_has_are_refused_and_not_waited_for(cluster, tmp_path, capsys) -> None:
+    argv = ["paper", "sink", "--tokens", "700", "--threads", "2", "--out", str(tmp_path), "--ray", cluster.address]
+    assert main(argv) == 2
+    assert "No machine of the Ray cluster has 2 cores: give --threads 1" in capsys.readouterr().err
 
 
 def test_a_node_that_is_killed_in_the_middle_loses_no_cell(cluster, tmp_path: Path) -> None:
