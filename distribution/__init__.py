@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-__version__ = "1.0.0"
+if TYPE_CHECKING:
+    from streaming_llm.streaming import *  # noqa: F403
+
+__version__ = version("streaming-llm-demo")
 
 
 def __getattr__(name: str) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,6 +11,7 @@ import pytest
 
 from comparisons.packaging import renamed
 from comparisons.paths import ROOT
+from tests.support.wheel import build, copy
 
 NAMES = {"streaming": "streaming_llm.streaming", "comparisons": "streaming_llm.comparisons"}
 
@@ -24,14 +24,7 @@ def run(*command, cwd, path):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"  # a build leaves files where it builds
-    for name in ("streaming", "comparisons", "distribution", "assets"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("app.py", "setup.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
-        shutil.copyfile(ROOT / name, source / name)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source], check=True)
-    (wheel,) = folder.glob("*.whl")
+    wheel = build(copy(folder / "source"), folder, "--no-build-isolation")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
     return folder / "site"

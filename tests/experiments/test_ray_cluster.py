@@ -1,4 +1,4 @@
-"""The paper's report and a sweep on a real Ray cluster of two nodes on this machine, one of which is killed in the end."""
+"""A report and a sweep on a real Ray cluster of two nodes on this machine, one of which is killed in the end."""
 
 from __future__ import annotations
 

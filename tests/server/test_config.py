@@ -33,10 +33,10 @@ def test_the_environment_decides_and_other_variables_are_left_alone() -> None:
     assert read_config({**given, "PATH": "/bin"}, LARGE) == expected
 
 
-def test_the_readme_describes_every_setting() -> None:
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+def test_every_setting_is_described() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "serving.md").read_text("utf-8")
     for name, setting in Config.__dataclass_fields__.items():
-        assert f"| `STREAMING_{name.upper()}` |" in readme, f"say in README.md what {setting.name} does"
+        assert f"| `STREAMING_{name.upper()}` |" in page, f"say in docs/serving.md what {setting.name} does"
 
 
 @pytest.mark.parametrize(
