@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="app.py", description="The side-by-side page of StreamingLLM.")
+    parser = argparse.ArgumentParser(prog="python app.py", description="The side-by-side page of StreamingLLM.")
     parser.add_argument("--model", help="a bundled model, a folder, or a Hub id (default: STREAMING_MODEL, or sink)")
     parser.add_argument("--host", help="address to serve on (default: this machine alone)")
     parser.add_argument("--port", type=int, help="port to serve on (default: the first free one from 7860)")

@@ -1,11 +1,13 @@
 """The wheel: all of the project under the one import name `streaming_llm`, assets included.
 
 Other packages are called `streaming`, too. So the wheel has `streaming_llm.streaming`, `streaming_llm.comparisons` and
-`streaming_llm.app`, whose imports are renamed while it is built; the repository keeps the short names.
+`streaming_llm.app`; imports, and what the sources call the commands, are renamed while it is built. The repository keeps
+the short names.
 """
 
 from __future__ import annotations
 
+import re
 import runpy
 import shutil
 from pathlib import Path
@@ -15,6 +17,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 NAMES = {name: f"streaming_llm.{name}" for name in ("streaming", "comparisons", "app")}
+COMMANDS = {r"python -m comparisons(?![.\w])": "streaming-llm", r"python app\.py": "streaming-llm serve"}
 renamed = runpy.run_path(str(ROOT / "comparisons" / "packaging.py"))["renamed"]
 
 
@@ -31,11 +34,20 @@ class BuildRenamed(build_py):
         ):
             written = target / source.relative_to(ROOT)
             written.parent.mkdir(parents=True, exist_ok=True)
-            written.write_text(renamed(source.read_text("utf-8"), NAMES), "utf-8")
+            written.write_text(_retold(renamed(source.read_text("utf-8"), NAMES)), "utf-8")
         for source in sorted(ROOT.glob("distribution/*.py")):
             shutil.copyfile(source, target / source.name)
         shutil.copytree(ROOT / "assets", target / "assets", dirs_exist_ok=True)
         shutil.copyfile(ROOT / "streaming" / "py.typed", target / "py.typed")
+        for name in ("LICENSE", "requirements.txt"):  # for what is exported
+            shutil.copyfile(ROOT / name, target / name)
+
+
+def _retold(source: str) -> str:
+    """What the words of a source call the commands, as the wheel has them."""
+    for command, ours in COMMANDS.items():
+        source = re.sub(command, ours, source)
+    return source
 
 
 setup(cmdclass={"build_py": BuildRenamed})

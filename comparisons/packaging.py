@@ -11,7 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["closure", "flat", "flattened", "renamed"]
+__all__ = ["HOME", "closure", "flat", "flattened", "renamed"]
+
+HOME = __name__.rpartition("comparisons.")[0]
+"""What stands before `streaming` in imports: nothing in the repository, a name and a dot in the wheel."""
 
 
 def renamed(source: str, names: Mapping[str, str]) -> str:
@@ -72,15 +75,15 @@ def flattened(source: str, package: str, modules: Sequence[str]) -> str:
     return "".join(lines)
 
 
-def closure(folder: Path, name: str) -> list[str]:
-    """The modules of a package that one of them needs, itself among them (sorted, dotted in subpackages)."""
+def closure(folder: Path, package: str, name: str) -> list[str]:
+    """The modules of a package in a folder that one of them needs, itself among them (sorted, dotted in subpackages)."""
     found: set[str] = set()
     coming = [name]
     while coming:
         module = coming.pop()
         if module not in found and (file := folder / f"{module.replace('.', '/')}.py").is_file():
             found.add(module)
-            for node, inside in _imports(ast.parse(file.read_text("utf-8")), folder.name):
+            for node, inside in _imports(ast.parse(file.read_text("utf-8")), package):
                 coming += [inside, *(f"{inside}.{alias.name}".lstrip(".") for alias in node.names)]
     return sorted(found)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streaming_llm.streaming import *  # noqa: F403
 
-__version__ = version("streaming-llm-demo")
+__version__ = "1.0.0"
 
 
 def __getattr__(name: str) -> object:

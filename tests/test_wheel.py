@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
 
 import pytest
 
+from comparisons.commands.export_generate import files
 from comparisons.packaging import renamed
 from comparisons.paths import ROOT
 from tests.support.wheel import build, copy
@@ -89,3 +91,34 @@ def test_only_what_names_a_module_is_renamed():
         'name = f"streaming_llm.comparisons.commands.{load}"\nwords = "streaming is nice"\nfile = "streaming/x.py"\n'
         "streaming = 1\n"
     )
+
+
+def test_it_calls_its_commands_what_they_are_called_there(installed, tmp_path):
+    for argv, name in ((("--help",), "streaming-llm"), (("serve", "--help"), "streaming-llm serve")):
+        said = run("-m", "streaming_llm", *argv, cwd=tmp_path, path=installed).stdout
+        assert f"usage: {name} [-h]" in said and "python -m" not in said
+
+
+def test_what_it_exports_is_what_the_repository_exports(installed, tmp_path):
+    for command, where in (("export-generate", "custom_generate"), ("export-space", "streaming_llm/streaming")):
+        ended = run("-m", "streaming_llm", command, str(tmp_path / command), cwd=tmp_path, path=installed)
+        assert ended.returncode == 0, ended.stderr
+        assert list((tmp_path / command / where).glob("*.py"))
+    for name, text in files().items():
+        there = (tmp_path / "export-generate" / name).read_text("utf-8")
+        assert there == re.sub(r"python -m comparisons(?![.\w])", "streaming-llm", text) or name == "README.md", name
+    code = "import space, streaming_llm.app; print(streaming_llm.__file__)"
+    ended = run("-c", code, cwd=tmp_path / "export-space", path=tmp_path / "export-space")
+    assert ended.stdout.strip() == str(tmp_path / "export-space" / "streaming_llm" / "__init__.py"), ended.stderr
+
+
+def test_its_version_is_one_everywhere(installed):
+    versions = {
+        "pyproject.toml": r'(?m)^version = "(.+)"',
+        "CITATION.cff": r"(?m)^version: (.+)",
+        "distribution/__init__.py": r'__version__ = "(.+)"',
+        "CHANGELOG.md": r"(?m)^## (\S+) \(",
+    }
+    said = {name: re.search(where, (ROOT / name).read_text("utf-8"))[1] for name, where in versions.items()}
+    assert len(set(said.values())) == 1, said
+    assert list(installed.glob(f"*-{said['pyproject.toml']}.dist-info"))

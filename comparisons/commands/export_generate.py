@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from comparisons.files import write_whole
-from comparisons.packaging import closure, flat, flattened
+from comparisons.packaging import HOME, closure, flat, flattened
 from comparisons.paths import ROOT
 from streaming.errors import SettingsError
 from streaming.families import FAMILIES
@@ -50,14 +50,14 @@ def _export(arguments: argparse.Namespace) -> None:
 
 def files() -> dict[str, str]:
     """The repository's files, by their paths in it."""
-    sources = ROOT / "streaming"
-    modules = closure(sources, "custom_generate")
+    sources, package = ROOT / "streaming", f"{HOME}streaming"
+    modules = closure(sources, package, "custom_generate")
     # transformers copies the modules that it finds imported by name
     names = [f"from .{flat(module)} import __name__ as _{flat(module)}  # noqa: F401" for module in modules]
     imports = "\n".join([*names, "from .custom_generate import sink_generate"])
     written = {
         f"custom_generate/{flat(module)}.py": flattened(
-            (sources / f"{module.replace('.', '/')}.py").read_text("utf-8"), "streaming", modules
+            (sources / f"{module.replace('.', '/')}.py").read_text("utf-8"), package, modules
         )
         for module in modules
     }

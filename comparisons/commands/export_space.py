@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from comparisons.files import write_whole
+from comparisons.packaging import HOME
 from comparisons.paths import ROOT
 from streaming.errors import SettingsError
 from streaming.loading import packaged
@@ -24,7 +25,10 @@ __all__ = ["HARDWARE", "add_arguments", "files"]
 HARDWARE = ("cpu-basic", "zero-a10g", "t4-small")
 """Kinds of hardware of Spaces that the page is made for."""
 
-_COPIED = ("streaming", "comparisons", "assets")
+_COPIED = ("streaming", "comparisons", "assets", "app.py", *(["__init__.py"] if HOME else []))
+"""Of what is imported; the wheel has it in a package of its own."""
+
+_PLACE = HOME.replace(".", "/")
 _ZERO_TORCH = "torch>=2.8,<2.12"
 """What ZeroGPU has; it brings its own build."""
 
@@ -34,7 +38,7 @@ import os
 
 os.environ.setdefault("STREAMING_MODEL", "{model}")
 
-from app import main  # noqa: E402
+from {app} import main  # noqa: E402
 
 if __name__ == "__main__":
     raise SystemExit(main([]))
@@ -56,9 +60,13 @@ def _export(arguments: argparse.Namespace) -> None:
     written = files(arguments.model, arguments.hardware)
     folder.mkdir(parents=True, exist_ok=True)
     for name in _COPIED:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("app.py", "LICENSE"):
-        shutil.copyfile(ROOT / name, folder / name)
+        source, target = ROOT / name, folder / _PLACE / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+    shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     for name, text in written.items():
         write_whole(folder / name, text.encode())
     print(folder)
@@ -78,7 +86,7 @@ def files(model: str, hardware: str) -> dict[str, str]:
     return {
         "README.md": "\n".join(["---", *lines, "---", "", page]),
         "requirements.txt": "".join(f"{line}\n" for line in _pinned(hardware)),
-        "space.py": _START.format(model=model),
+        "space.py": _START.format(model=model, app=f"{HOME}app"),
     }
 
 
@@ -97,7 +105,7 @@ def _front_matter(repository: str | None, hardware: str) -> dict[str, Any]:
         "suggested_hardware": hardware,
         "license": "mit",
         "short_description": "Why LLMs break on endless text, and how sinks fix it",
-        "thumbnail": "assets/take-along/thumbnail.png",
+        "thumbnail": f"{_PLACE}assets/take-along/thumbnail.png",
         "tags": ["streaming-llm", "attention-sinks", "kv-cache", "long-context", "education"],
         **models,
     }

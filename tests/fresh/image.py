@@ -58,7 +58,19 @@ class Image:
         """A command line that runs a command in it, as its user and where its files are."""
         names = [f"{name}={value}" for name, value in self.variables.items()]
         inside = ["env", "-i", "-C", self.place, *names, *command]
-        return ["unshare", "--mount", "sh", "-c", ENTER, "sh", str(self.root), " ".join(SHARED), how, f"{self.user}:0", *inside]
+        return [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            ENTER,
+            "sh",
+            str(self.root),
+            " ".join(SHARED),
+            how,
+            f"{self.user}:0",
+            *inside,
+        ]
 
     def run(self, command: str) -> None:
         """RUN: by a shell that may write."""
