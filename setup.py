@@ -1,8 +1,8 @@
 """The wheel: all of the project under the one import name `streaming_llm`, assets included.
 
 Other packages are called `streaming`, too. So the wheel has `streaming_llm.streaming`, `streaming_llm.comparisons` and
-`streaming_llm.app`; imports, and what the sources call the commands, are renamed while it is built. The repository keeps
-the short names.
+`streaming_llm.app`; imports, and what the sources call the commands, are renamed while it is built. The repository
+keeps the short names.
 """
 
 from __future__ import annotations
