@@ -48,7 +48,7 @@ def _spans(tree: ast.Module) -> set[tuple[int, int]]:
 def _renamed_in(text: str, names: Mapping[str, str]) -> str:
     alternatives = "|".join(map(re.escape, names))
     imports = re.compile(rf"(?m)(^\s*(?:from|import)\s+)({alternatives})(?=[\s.])")
-    strings = re.compile(rf"(?<=[\"'])({alternatives})(?=\.[a-z_{{])")
+    strings = re.compile(rf"(?<=[\"'])({alternatives})(?=\.(?!py\b)[a-z_{{])")
     text = imports.sub(lambda found: found[1] + names[found[2]], text)
     return strings.sub(lambda found: names[found[1]], text)
 

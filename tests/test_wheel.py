@@ -15,7 +15,7 @@ from comparisons.packaging import renamed
 from comparisons.paths import ROOT
 from tests.support.wheel import build, copy
 
-NAMES = {"streaming": "streaming_llm.streaming", "comparisons": "streaming_llm.comparisons"}
+NAMES = {name: f"streaming_llm.{name}" for name in ("streaming", "comparisons", "app")}
 
 
 def run(*command, cwd, path):
@@ -83,13 +83,14 @@ def test_every_module_of_it_can_be_imported_and_none_brings_the_short_names_alon
 def test_only_what_names_a_module_is_renamed():
     source = (
         "from streaming import load\nimport comparisons.files as files\nfrom streaming.errors import (\n    X,\n)\n"
-        'name = f"comparisons.commands.{load}"\nwords = "streaming is nice"\nfile = "streaming/x.py"\nstreaming = 1\n'
+        'name = f"comparisons.commands.{load}"\nwords = "streaming is nice"\n'
+        'files = "streaming/x.py", "app.py"\nstreaming = 1\n'
     )
     assert renamed(source, NAMES) == (
         "from streaming_llm.streaming import load\nimport streaming_llm.comparisons.files as files\n"
         "from streaming_llm.streaming.errors import (\n    X,\n)\n"
-        'name = f"streaming_llm.comparisons.commands.{load}"\nwords = "streaming is nice"\nfile = "streaming/x.py"\n'
-        "streaming = 1\n"
+        'name = f"streaming_llm.comparisons.commands.{load}"\nwords = "streaming is nice"\n'
+        'files = "streaming/x.py", "app.py"\nstreaming = 1\n'
     )
 
 
