@@ -76,7 +76,7 @@ def flattened(source: str, package: str, modules: Sequence[str]) -> str:
 
 
 def closure(folder: Path, package: str, name: str) -> list[str]:
-    """The modules of a package in a folder that one of them needs, itself among them (sorted, dotted in subpackages)."""
+    """The modules of a package in a folder that one of them needs, and itself; sorted, dotted in subpackages."""
     found: set[str] = set()
     coming = [name]
     while coming:

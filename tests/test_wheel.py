@@ -13,7 +13,7 @@ import pytest
 from comparisons.commands.export_generate import files
 from comparisons.packaging import renamed
 from comparisons.paths import ROOT
-from tests.support.wheel import build, copy
+from tests.fresh.wheel import build, copy
 
 NAMES = {name: f"streaming_llm.{name}" for name in ("streaming", "comparisons", "app")}
 

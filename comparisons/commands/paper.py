@@ -20,8 +20,8 @@ from comparisons.experiments.catalogue import EXPERIMENTS
 from comparisons.experiments.orders import Done, Order
 from comparisons.files import check_output, write_whole
 from comparisons.reports.dossier import Part, dossier
-from streaming.loading import sources
 from streaming.errors import RecordingError, SettingsError
+from streaming.loading import sources
 
 __all__ = ["ORDER", "add_arguments"]
 

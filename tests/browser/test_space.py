@@ -6,8 +6,8 @@ import os
 import sys
 
 from comparisons.__main__ import main
+from tests.fresh import space
 from tests.fresh.environment import serving
-from tests.support import space
 from tests.support.serving import free_port
 
 

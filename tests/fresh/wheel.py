@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+from comparisons.paths import ROOT
 from tests.fresh.environment import fresh, reads, serving
 from tests.support.serving import free_port
-from tests.support.wheel import build, copy
 
 LIBRARY = """
 import sys
@@ -17,6 +19,23 @@ stream = open_stream(load("sink"), Policy.parse("sinks:4+60"))
 print(len(stream.read(stream.loaded.tokenizer("Once upon a time. " * 40).input_ids)) > 100)
 assert not {"streaming", "comparisons", "app"} & set(sys.modules)
 """
+
+
+def copy(folder: Path) -> Path:
+    """What a wheel is made of, in another folder: a build leaves files where it builds."""
+    for name in ("streaming", "comparisons", "distribution", "assets"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("app.py", "setup.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
+        shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+def build(source: Path, folder: Path, *options: str) -> Path:
+    """The wheel's file, written into a folder; without options in a fresh environment of pip's own."""
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel", "--no-deps", *options]
+    subprocess.run([*pip, "--wheel-dir", folder, source], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 def check(folder: Path) -> dict[str, float]:
