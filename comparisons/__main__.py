@@ -11,7 +11,7 @@ from comparisons.allocator import keep_freed_memory
 from comparisons.commands.shared.ending import heard, patient_streams
 from streaming.errors import StreamingError
 
-__all__ = ["COMMANDS", "main", "process"]
+__all__ = ["COMMANDS", "main", "parser", "process"]
 
 COMMANDS = {
     "run": "read a text under several policies side by side, and keep what was measured as a recording",
@@ -38,7 +38,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command, and give its exit status: 2 where the input was refused, 128 and its number after a signal."""
     given = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parser(given[0] if given else "").parse_args(given)
+    arguments = parser(given[0] if given else "").parse_args(given)
     with heard() as signals:
         try:
             code = arguments.command(arguments) or 0
@@ -50,15 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 128 + signals[0] if signals else code
 
 
-def _parser(asked: str) -> argparse.ArgumentParser:
+def parser(asked: str) -> argparse.ArgumentParser:
     """Knows every command by name; its arguments are known of the one that is asked for."""
-    parser = argparse.ArgumentParser(prog="python -m comparisons", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole = argparse.ArgumentParser(prog="python -m comparisons", description=__doc__)
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():
         one = commands.add_parser(name, help=what, description=what)
         if name == asked:
             import_module(f"comparisons.commands.{name.replace('-', '_')}").add_arguments(one)
-    return parser
+    return whole
 
 
 def process(argv: Sequence[str] | None = None) -> int:

@@ -78,7 +78,7 @@ def _ray() -> ModuleType:
     try:
         import ray
     except ImportError:
-        raise SettingsError("Ray is not installed: pip install -r requirements-ray.txt") from None
+        raise SettingsError('Ray is not installed: pip install "ray>=2.60,<3"') from None
     return ray
 
 
