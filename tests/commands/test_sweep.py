@@ -129,4 +129,4 @@ def test_a_sweep_whose_process_is_killed_says_how_to_go_on_and_keeps_what_was_me
 def test_without_ray_the_command_says_how_to_install_it(monkeypatch, capsys) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main([*SMALL, "--ray"]) == 2
-    assert "pip install -r requirements-ray.txt" in capsys.readouterr().err
+    assert 'pip install "ray' in capsys.readouterr().err
