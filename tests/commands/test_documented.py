@@ -14,6 +14,8 @@ from comparisons.__main__ import parser
 from comparisons.paths import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("assets/**/*.md")])
+ROOMS = ("streaming", "comparisons", "distribution", "assets", "tests", "docs", "examples")
+SOURCES = [*ROOT.glob("*.py"), *(path for room in ROOMS for path in (ROOT / room).glob("**/*.*"))]
 TARGETS = set(re.findall(r"(?m)^([a-z0-9]+):.*## ", (ROOT / "Makefile").read_text("utf-8")))
 
 
@@ -55,6 +57,12 @@ def test_every_command_of_a_page_is_one(page: Path, capsys) -> None:
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text("utf-8"))
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_source_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`([\w/.-]+\.(?:py|js|css|sh))`", page.read_text("utf-8"))
+    assert not [name for name in named if not any(path.match(name) for path in SOURCES)]
 
 
 def test_the_readme_is_short() -> None:
