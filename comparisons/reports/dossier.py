@@ -22,7 +22,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; color: #1e293b; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 82rem; margin: 2rem auto; padding: 0 1rem; color: #1e293b; }}
 p {{ max-width: 48rem; }}
 h2 {{ position: absolute; clip-path: inset(50%); }}
 table {{ border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }}

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.generation.streamers import BaseStreamer
 
-SINKS, RECENT, NEW = 4, 12, 30
+SINKS, RECENT, NEW = 4, 12, 12
 PROMPT, TURN = list(range(7, 27)), [5, 9, 2]
 
 
