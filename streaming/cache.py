@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache
 
 from streaming import states
-from streaming.attention.rotary import Rotary
+from streaming.attention.rotary import Rotary, Rotation, rotate
 from streaming.errors import StreamError
 from streaming.layer import StreamLayer
 from streaming.states import State
@@ -57,7 +57,7 @@ class StreamCache(Cache):
         self.ring: RingStep | None = None
         self.may_ring = True
         self._with_sinks: SinkWindow | None = None
-        super().__init__(layers=[StreamLayer(window, rotates=rotary is not None) for rotary in self.rotaries])
+        super().__init__(layers=[StreamLayer(window) for _ in self.rotaries])
 
     def begin(self, count: int, *, copies: bool = False, device: torch.device | None = None) -> Span:
         """Make ready for the next `count` tokens; return where they stand. Their forward must follow.
@@ -77,12 +77,13 @@ class StreamCache(Cache):
         return span
 
     def _place(self, places: list[int], device: torch.device | None) -> None:
-        """Show the sinks moved on by so many places, a copy for each."""
-        stay = places == [0] or not self.window.sinks
-        by = torch.tensor(places)
-        moves = {r: r.by(by, device) for r in set(self.rotaries) if r is not None and not stay}
-        for layer, rotary in zip(self.layers, self.rotaries, strict=True):
-            layer.place(None if rotary is None else moves.get(rotary), 1 if stay else len(places))
+        """Show the sinks moved on by so many places, a copy for each: all layers of one embedding at once."""
+        stay = places == [0] or not self.window.sinks or not all(layer.is_initialized for layer in self.layers)
+        for layer in self.layers:
+            layer.copies, layer.placed = 1 if stay else len(places), None
+        for rotary in {rotary for rotary in self.rotaries if rotary is not None and not stay}:
+            layers = [layer for layer, its in zip(self.layers, self.rotaries, strict=True) if its is rotary]
+            _show_sinks(layers, rotary.by(torch.tensor(places), device))
 
     @property
     def is_due(self) -> bool:
@@ -199,3 +200,11 @@ class StreamCache(Cache):
     def allocated_after(self, new: int) -> int:
         """What `allocated_nbytes` will be once so many more tokens were read; 0 before the first."""
         return sum(layer.allocated_after(new) for layer in self.layers)
+
+
+def _show_sinks(layers: Sequence[StreamLayer], by: Rotation) -> None:
+    """Place the sinks of all these layers at once, one copy for each row of the rotation."""
+    keys = torch.stack([layer.sinks[0] for layer in layers])[:, :, :, None]  # (layers, B, G, 1, S, D)
+    moved = rotate(keys, by.at((slice(None), None)))  # (layers, B, G, copies, S, D)
+    for layer, placed in zip(layers, moved.flatten(3, 4), strict=True):
+        layer.placed = placed  # (B, G, copies * S, D)

@@ -7,7 +7,7 @@ is refused by name, with the reason: a model that is read wrongly does not fail,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -48,7 +48,7 @@ class Family:
 
     Attributes:
         way: which of the three kinds of `streaming.attention.readings` the family takes.
-        plan: how tokens are read, from where they stand.
+        plan: how tokens are read, from where they stand and the layers' rotary embeddings.
         longest: most tokens per forward on a CPU (a copy of the sinks per query, or a bias per head, costs time).
         longest_on_a_gpu: the same on a GPU, which wants more at a time.
         rotaries: the rotary embedding of each attention layer of a model.
@@ -59,7 +59,7 @@ class Family:
     """
 
     way: Literal["interface", "copies", "bias"]
-    plan: Callable[[PreTrainedModel, Span], Reading]
+    plan: Callable[[PreTrainedModel, Span, Sequence[Rotary | None]], Reading]
     longest: int = 1 << 20
     longest_on_a_gpu: int = 1 << 20
     rotaries: Callable[[PreTrainedModel], Rotaries]
@@ -102,11 +102,13 @@ def _head_dim(config: PreTrainedConfig) -> int:
 # ------------------------------------------------------------------------------------------------------------ plans
 
 
-def _interface_plan(model: PreTrainedModel, span: Span) -> Reading:
-    return interface_reading(span, rotaries(model), dtype=model.dtype, device=device_of(model))
+def _interface_plan(model: PreTrainedModel, span: Span, rotaries: Sequence[Rotary | None]) -> Reading:
+    heads = model.config.num_attention_heads
+    groups = heads // (getattr(model.config, "num_key_value_heads", None) or heads)
+    return interface_reading(span, rotaries, groups=groups, dtype=model.dtype, device=device_of(model))
 
 
-def _copies_plan(model: PreTrainedModel, span: Span) -> Reading:
+def _copies_plan(model: PreTrainedModel, span: Span, rotaries: Sequence[Rotary | None]) -> Reading:
     return copies_reading(span, dtype=model.dtype, device=device_of(model))
 
 
@@ -328,13 +330,16 @@ def rotaries(model: PreTrainedModel) -> Rotaries:
     return of(model.config).rotaries(model)
 
 
-def plan(model: PreTrainedModel, span: Span, share: SinkShare | None = None) -> Reading:
+def plan(
+    model: PreTrainedModel, span: Span, rotaries: Sequence[Rotary | None], share: SinkShare | None = None
+) -> Reading:
     """How the tokens of a span are read; it changes nothing.
 
-    A `share` takes part where the first tokens that it asks for are in sight of all of these tokens.
+    The `rotaries` are those of the model's layers, as a cache holds them. A `share` takes part where the first tokens
+    that it asks for are in sight of all of these tokens.
     """
     family = of(model.config)
-    reading = family.plan(model, span)
+    reading = family.plan(model, span, rotaries)
     if share is None or not share.sees(span.window, span.tokens[-1]):
         return reading
     own = family.way != "interface"  # a model with an attention of its own has to be asked for it

@@ -52,7 +52,7 @@ def forward(
             return stepped
     copies = families.of(model.config).way == "copies"
     span = cache.begin(ids.shape[1], copies=copies, device=device_of(model))
-    plan = families.plan(model, span, share)
+    plan = families.plan(model, span, cache.rotaries, share)
     more = {"logits_to_keep": 1} if last_only else {}
     with reading(plan):
         out: CausalLMOutputWithPast = model(input_ids=ids, cache=cache, use_cache=True, **plan.inputs, **more)

@@ -43,20 +43,19 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
 
     Attributes:
         window: which tokens are kept.
-        rotates: whether this layer's keys carry a rotary embedding.
         sink_keys: (B, G, S, D), None before the first token.
         sink_values: (B, G, S, D), likewise.
         placed: (B, G, copies * S, D) the sinks' keys where the next tokens see them; None where that is where they
-            are. `StreamCache.begin` sets it.
+            are. `StreamCache.begin` sets it, and the next.
         copies: how many copies of the sinks the next tokens see.
         recent: the other tokens; None before the first.
         ring: where the next token goes while steps run at constant shapes (`ring.py`).
     """
 
-    def __init__(self, window: SinkWindow, *, rotates: bool) -> None:
+    def __init__(self, window: SinkWindow) -> None:
         """Start empty."""
         super().__init__()  # type: ignore[no-untyped-call]  # of transformers
-        self.window, self.rotates = window, rotates
+        self.window = window
         self.sink_keys: Tensor | None = None
         self.sink_values: Tensor | None = None
         self.placed: Tensor | None = None
@@ -98,7 +97,8 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         if self.copies > 1 or not self._make_room(recent, key_states.shape[-2]):
             return self._pass_through(recent, key_states, value_states)
         recent.append(key_states, value_states)
-        seen = recent.behind(sink_keys if self.placed is None else self.placed, sink_values)
+        placed = sink_keys if self.placed is None else self.placed  # (B, G, S, D)
+        seen = recent.behind(placed, sink_values)  # (B, G, S + recent + n, D)
         if self.window.recent is not None:
             recent.keep_last(self.window.recent)
         return seen
@@ -117,10 +117,10 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
     def _pass_through(self, recent: Buffer, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """More new tokens than there is room for: join them in passing, and keep the last ones."""
         sinks, sink_values = (x.repeat(1, 1, self.copies, 1) for x in self.sinks)  # (B, G, copies * S, D)
-        kept_keys, kept_values = recent.held
+        kept_keys, kept_values = recent.held  # (B, G, recent, D)
         sinks = sinks if self.placed is None else self.placed
         joined_keys = torch.cat([sinks, kept_keys, keys], dim=-2)  # (B, G, copies * S + recent + n, D)
-        joined_values = torch.cat([sink_values, kept_values, values], dim=-2)
+        joined_values = torch.cat([sink_values, kept_values, values], dim=-2)  # likewise
         count = recent.count + keys.shape[-2]
         count = count if self.window.recent is None else min(count, self.window.recent)
         recent.hold(joined_keys[..., -count:, :], joined_values[..., -count:, :])
@@ -134,17 +134,6 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
             recent.move_to_front()
         return recent.fits(new)
 
-    def place(self, rotation: Rotation | None, copies: int = 1) -> None:
-        """Say where the next tokens see the sinks: moved by a rotation with a row for each copy, or as they are."""
-        self.copies, self.placed = copies, None
-        if rotation is None or not self.rotates or self.sink_keys is None:
-            return
-        if copies == 1:
-            self.placed = rotate(self.sink_keys, rotation)  # (B, G, S, D)
-        else:
-            each = rotate(self.sink_keys.unsqueeze(2), rotation.at((slice(None), None)))  # (B, G, copies, S, D)
-            self.placed = each.flatten(2, 3)  # (B, G, copies * S, D)
-
     def enter_ring(self, slot: Tensor) -> None:
         """From now on a token goes to the slot (1,) of a ring, counted from the first sink; the window is full."""
         self.ring = _Ring(*self._buffer().ring(*self.sinks), slot)
@@ -156,8 +145,8 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
 
     def renumber(self, rotation: Rotation) -> None:
         """Rotate the recent keys, all by the same single row."""
-        if self.recent is not None and self.rotates:
-            keys, _ = self.recent.held
+        if self.recent is not None:
+            keys, _ = self.recent.held  # (B, G, recent, D)
             keys.copy_(rotate(keys, rotation))
 
     def set_aside_sinks(self, window: SinkWindow) -> None:
@@ -174,7 +163,7 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
 
     def fork(self) -> StreamLayer:
         """An independent copy."""
-        twin = StreamLayer(self.window, rotates=self.rotates)
+        twin = StreamLayer(self.window)
         twin.copies, twin.placed, twin._aside = self.copies, self.placed, self._aside  # never written to
         twin.sink_keys, twin.sink_values = self.sink_keys, self.sink_values  # likewise
         twin.recent = None if self.recent is None else self.recent.clone()
@@ -186,7 +175,7 @@ class StreamLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # transfor
         if self.recent is not None:
             self.recent.select(rows)
             self.sink_keys, self.sink_values = (x.index_select(0, rows.to(x.device)) for x in self.sinks)
-            self.placed = None  # the next `place` follows before the next tokens
+            self.placed = None  # the cache places them anew before the next tokens
 
     @property
     def bytes_per_token(self) -> int:

@@ -116,6 +116,12 @@ class Span:
         return others if self.window.recent is None else min(self.window.recent, others)
 
     @property
+    def evicts_none(self) -> bool:
+        """Whether each of the new tokens finds all tokens before it."""
+        budget = self.window.budget
+        return budget is None or self.first + self.count - 1 <= budget
+
+    @property
     def shifts(self) -> list[int]:
         """For each new token, how many places further on in the stream it must see the sinks."""
         return [self.window.shift(t) for t in self.tokens]

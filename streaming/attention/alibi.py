@@ -30,7 +30,7 @@ LayerHook = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], _Inputs]
 """Changes what an attention layer is given: module, arguments, keyword arguments to new ones."""
 
 
-def mpt_plan(model: PreTrainedModel, span: Span) -> Reading:
+def mpt_plan(model: PreTrainedModel, span: Span, rotaries: object = ()) -> Reading:
     """MPT: a bias in the layers, and a mask that is true where a key is out of sight."""
     unused = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device_of(model))
     bias = partial(_mpt_bias, model.config.num_attention_heads)
@@ -38,7 +38,7 @@ def mpt_plan(model: PreTrainedModel, span: Span) -> Reading:
     return bias_reading(span, dtype=model.dtype, device=device_of(model), bias=bias, inputs=inputs)
 
 
-def falcon_plan(model: PreTrainedModel, span: Span) -> Reading:
+def falcon_plan(model: PreTrainedModel, span: Span, rotaries: object = ()) -> Reading:
     """Falcon's ALiBi variant: bias and mask in one."""
     bias = partial(_falcon_bias, model.config.num_attention_heads, model.config.head_dim)
     return bias_reading(span, dtype=model.dtype, device=device_of(model), bias=bias, inputs={})

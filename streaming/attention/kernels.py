@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["attend", "flash", "plain", "scores", "weighted", "windowed", "windows_on"]
+__all__ = ["attend", "flash", "merged", "plain", "scores", "weighted", "windowed", "windows_on"]
 
 
 class Kernel(Protocol):
@@ -70,6 +70,15 @@ def plain(
     found = scores(query, key, mask, scale, softcap)  # (N, H, Q, K)
     lse = found.logsumexp(-1)  # (N, H, Q)
     return weighted((found - lse[..., None]).exp_(), value), lse
+
+
+def merged(first: Tensor, first_lse: Tensor, second: Tensor, second_lse: Tensor) -> Tensor:
+    """Attention to two sets of keys as one: (..., D) twice, log-sum-exps (...) twice, to (..., D) like the first.
+
+    The second is written over, where it is in float32.
+    """
+    share = torch.sigmoid(first_lse - second_lse)[..., None]  # (..., 1)
+    return second.float().lerp_(first.float(), share).to(first.dtype)
 
 
 def weighted(weights: Tensor, value: Tensor) -> Tensor:

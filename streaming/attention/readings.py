@@ -6,7 +6,7 @@ window, and only the distance to the sinks needs care, since it stops growing on
 says how that is done for the chunk at hand; there are three ways, one per kind of model:
 
 - `interface_reading`: the model calls an attention function that transformers lets us register (`attention.py`). The
-  sinks are scored with a second copy of the query, rotated back to its position inside the cache.
+  sinks are attended to by a second copy of the query, rotated back to its position inside the cache.
 - `copies_reading`: the model keeps its own attention, and gets one copy of the sinks per query, each copy where that
   query must see it.
 - `bias_reading`: the model has no rotary embedding but a bias that is linear in the distance (ALiBi, Press et al.,
@@ -35,8 +35,11 @@ from streaming.window import Span
 
 __all__ = ["BLOCK", "Reading", "bias_reading", "copies_reading", "current_reading", "interface_reading", "reading"]
 
-BLOCK = 32
-"""Queries that share one slice of a full window: fewer have less to mask, more fill the kernel (measured on CPUs)."""
+BLOCK = 64
+"""Most queries that share one slice of a full window: fewer have less to mask, more fill the kernel."""
+
+_WIDE = 8 * BLOCK
+"""Recent tokens from which a whole block pays; below, half a block is no slower (measured on a CPU)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -48,8 +51,9 @@ class Reading:
         sinks: columns of the keys that hold sinks.
         turns: per attention layer, the rotation (C rows) of the queries that score the sinks; None where the sinks
             already stand right for all of them.
-        mask: (1, 1, Q, K) additive, Q queries of the chunk or of a block, K the keys that they see; None where all
-            is visible.
+        mask: (1, 1, g * Q, K) additive, for the g query heads of each key head below one another, Q queries of the
+            chunk or of a block, K the keys that they see; None where all is visible.
+        causal: whether nothing is evicted: all of the chunk see all keys before it, and the mask is of its own alone.
         block: queries per block of a chunk whose window is full throughout; None reads the chunk as one.
         reach: recent tokens that each query sees beside itself; None where that is all of them.
         bias: (1, H, C, K) additive, masked where a key is out of sight; only for ALiBi.
@@ -61,6 +65,7 @@ class Reading:
     sinks: int = 0
     turns: tuple[Rotation | None, ...] = ()
     mask: Tensor | None = None
+    causal: bool = False
     block: int | None = None
     reach: int | None = None
     bias: Tensor | None = None
@@ -87,20 +92,33 @@ def reading(plan: Reading) -> Iterator[None]:
 
 
 def interface_reading(
-    span: Span, rotaries: Sequence[Rotary | None], *, dtype: torch.dtype, device: torch.device
+    span: Span, rotaries: Sequence[Rotary | None], *, groups: int, dtype: torch.dtype, device: torch.device
 ) -> Reading:
-    """For models whose attention goes through transformers' `AttentionInterface`."""
+    """For models whose attention goes through transformers' `AttentionInterface`.
+
+    Args:
+        span: where the tokens stand.
+        rotaries: of each layer.
+        groups: query heads for each key head.
+        dtype: of the mask.
+        device: of the model's inputs.
+    """
     full = span.recent == span.window.recent
-    block = BLOCK if full and span.count > BLOCK else None
+    at_most = BLOCK if (span.window.recent or 0) >= _WIDE else BLOCK // 2
+    block = at_most if full and span.count > at_most else None
+    causal = span.count > 1 and span.evicts_none and device.type == "cpu"  # elsewhere, one product of all is faster
     mask = None
     if span.count > 1:
-        mask = _additive(_visible(span, block or span.count), dtype, device)[None, None]  # (1, 1, Q, K)
-    placeholder = mask if mask is not None else torch.zeros(1, 1, 1, 1, dtype=dtype, device=device)
+        own = torch.ones(span.count, span.count, dtype=torch.bool).tril_() if causal else None  # (C, C)
+        seen = _visible(span, block or span.count) if own is None else own  # (Q, K)
+        mask = _additive(seen.repeat(groups, 1), dtype, device)[None, None]  # (1, 1, g * Q, K)
+    unused = torch.zeros(1, 1, 1, 1, dtype=dtype, device=device)  # with none, transformers would make one
     return Reading(
-        inputs={"position_ids": _row(span.positions, device), "attention_mask": placeholder},
+        inputs={"position_ids": _row(span.positions, device), "attention_mask": unused},
         sinks=span.sinks,
         turns=_turns(span, rotaries, device),
         mask=mask,
+        causal=causal,
         block=block,
         reach=span.window.recent,
     )

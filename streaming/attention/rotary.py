@@ -35,6 +35,11 @@ class Rotation:
         """The same with cos and sin indexed."""
         return Rotation(self.cos[rows], self.sin[rows], self.half)
 
+    def blocks(self, begin: int, end: int, block: int) -> Rotation:
+        """Rows `begin` to `end`, in blocks: for vectors (blocks, any, any, block, head_dim)."""
+        cos, sin = (torch.unflatten(x[begin:end], 0, (-1, 1, 1, block)) for x in (self.cos, self.sin))  # likewise
+        return Rotation(cos, sin, self.half)
+
 
 class Rotary:
     """The rotary embedding of one attention layer, in differences of positions.

@@ -91,7 +91,7 @@ def test_recompute_keeps_the_start_token() -> None:
     assert abs(float(ours[39]) - float(truth[-1])) < TOLERANCE
 
 
-@pytest.mark.parametrize(("sinks", "recent"), [(0, 100), (1, 100), (4, 100), (4, 252)])
+@pytest.mark.parametrize(("sinks", "recent"), [(0, 100), (1, 100), (4, 252), (4, 600)])
 def test_long_chunks_are_read_in_blocks_exactly(sinks: int, recent: int) -> None:
     """Chunks long enough to be cut into blocks, over several renumberings of the window."""
     loaded, ids = tiny.load("llama-grouped", initializer_range=0.15), tiny.ids(900)

@@ -21,7 +21,8 @@ def test_a_plan_is_the_same_however_often_it_is_made_and_leaves_the_cache_alone(
     other.read(ids[:30])
     view = families.prepare(loaded.model)
     span = Span(window=policy.window, first=30, count=7)
-    plans = [families.plan(view, span) for _ in range(3)]
+    rotaries = families.rotaries(view)
+    plans = [families.plan(view, span, rotaries) for _ in range(3)]
     for plan in plans[1:]:
         for field in ("mask", "bias"):
             one, again = getattr(plans[0], field), getattr(plan, field)
