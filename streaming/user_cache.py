@@ -1,37 +1,63 @@
 """The cache that users hold from one `generate()` to the next: it answers rightly, or says what to do instead.
 
 `SinkCache` is a handle. The keys and values are in a `StreamCache` that only `sink_generate` reaches, so no other code
-can write to it, read half of a forward from it, or take its tokens for those of another conversation: the handle knows
-which ids were read (by their digest, one for each sequence: it costs no memory) and by which model in which state.
+can write to it, read half of a forward from it, or take its tokens for those of another conversation
+(`conversation.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from streaming.cache import StreamCache
-from streaming.errors import SettingsError, StreamError
+from streaming.conversation import ANEW, Conversation
+from streaming.errors import StreamError
 from streaming.forward import CHUNK, new_cache, read_into
 from streaming.view import device_of
 from streaming.window import SinkWindow
 
 __all__ = ["SinkCache"]
 
-_ANEW = "call its reset() to start anew"
-_INTERRUPTED = f"This cache was left in the middle of a forward, so what it holds is not whole: {_ANEW}."
+_INTERRUPTED = f"This cache was left in the middle of a forward, so what it holds is not whole: {ANEW}."
 
 
-class SinkCache(Cache):
+class _Guarded(Cache):
+    """What no other code may do with a cache that has forgotten a part of what it read."""
+
+    def update(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refused: only a reading writes here."""
+        raise StreamError(
+            "This cache is read and written by sink_generate alone: pass custom_generate=sink_generate to "
+            "generate(), or give the model a cache of transformers."
+        )
+
+    get_mask_sizes = update
+
+    def crop(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refused: what was evicted cannot come back."""
+        raise StreamError(
+            "This cache cannot go back, since it has forgotten what it evicted: take a copy (copy.deepcopy) before "
+            "what you may undo, or call reset() and read the text again."
+        )
+
+    activate_past_recording = offload = prefetch = early_initialization = crop
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise StreamError(
+            "This cache belongs to the model in this process and cannot be pickled: keep the ids of the conversation, "
+            "and read them again."
+        )
+
+
+class SinkCache(_Guarded):
     """What one or several sequences have in their cache, to be handed to `generate` as `cache`, turn after turn.
 
     Copies (`fork`, `copy.deepcopy`) are independent. The batch verbs of transformers work: a cache that has read one
@@ -46,9 +72,7 @@ class SinkCache(Cache):
     def _start(self, window: SinkWindow) -> None:
         self._window = window
         self._cache = StreamCache(window, ())
-        self._read: list[Any] = []  # a running digest of the ids of each sequence
-        self._model: weakref.ref[PreTrainedModel] | None = None
-        self._state: tuple[object, ...] = ()
+        self._conversation = Conversation()
         self._broken = False
         self._turn = threading.Lock()
 
@@ -77,7 +101,7 @@ class SinkCache(Cache):
     @property
     def batch_size(self) -> int:
         """Sequences; -1 before the first token."""
-        return len(self._read) or -1
+        return self._conversation.sequences or -1
 
     def held(self) -> list[int]:
         """Indices in the text of the tokens held (ascending)."""
@@ -118,9 +142,8 @@ class SinkCache(Cache):
             self._require_whole()
             if not self.tokens:
                 self._cache = new_cache(view, self._window)
-                self._model, self._state = weakref.ref(model), _state(view)
-                self._read = [hashlib.blake2b() for _ in ids]
-            self._require_same(model, view, ids)
+                self._conversation.begin(model, view, len(ids))
+            self._conversation.require_same(model, view, ids, self.tokens)
             yield ids[:, self.tokens :]
         finally:
             self._turn.release()
@@ -129,37 +152,13 @@ class SinkCache(Cache):
         """Read (B, m) ids within a turn, m at least 1; return the logits (B, V) after the last."""
         self._broken = True  # until all is in order again, whatever happens and whenever
         logits = read_into(view, self._cache, ids.to(device_of(view), torch.long), chunk=chunk)
-        for digest, row in zip(self._read, ids, strict=True):
-            digest.update(_bytes(row))
+        self._conversation.add(ids)
         self._broken = False
         return logits
 
     def _require_whole(self) -> None:
         if self._broken:
             raise StreamError(_INTERRUPTED)
-
-    def _require_same(self, model: PreTrainedModel, view: PreTrainedModel, ids: Tensor) -> None:
-        if self._model is None or self._model() is not model or self._state != _state(view):
-            raise SettingsError(
-                "This cache was filled by another model, or its model has been changed since (trained, moved, cast, "
-                f"given another adapter): {_ANEW}."
-            )
-        if len(ids) != len(self._read):
-            raise SettingsError(
-                f"This cache has read {len(self._read)} sequences, and input_ids has {len(ids)}: {_ANEW}, or give it "
-                f"as many (batch_repeat_interleave, batch_select_indices)."
-            )
-        if not ids.shape[1]:
-            raise SettingsError("input_ids is empty, and something must be read: begin with the start token.")
-        known = [_digest(row[: self.tokens]) for row in ids]
-        if ids.shape[1] < self.tokens or known != [digest.digest() for digest in self._read]:
-            raise SettingsError(
-                f"This cache has read {self.tokens} tokens with which input_ids does not begin: it belongs to another "
-                "conversation, or this one was edited since (some chat templates do that), or its last turn did not "
-                f"end: {_ANEW}, or pass the ids as they were read."
-            )
-        if ids.shape[1] == self.tokens:
-            raise SettingsError("This cache has read all of input_ids already: add the ids of the new turn to them.")
 
     # --------------------------------------------------------------------------------------- verbs of transformers
 
@@ -175,8 +174,7 @@ class SinkCache(Cache):
         """An independent copy: what is read into one leaves no trace in the other."""
         with self._undisturbed():
             twin = SinkCache(self._window)
-            twin._cache, twin._read = self._cache.fork(), [digest.copy() for digest in self._read]
-            twin._model, twin._state = self._model, self._state
+            twin._cache, twin._conversation = self._cache.fork(), self._conversation.copy()
             return twin
 
     def __copy__(self) -> SinkCache:
@@ -185,28 +183,22 @@ class SinkCache(Cache):
     def __deepcopy__(self, memo: dict[int, object]) -> SinkCache:
         return self.fork()
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise StreamError(
-            "This cache belongs to the model in this process and cannot be pickled: keep the ids of the conversation, "
-            "and read them again."
-        )
-
     @torch.inference_mode(False)
     @torch.no_grad()
     def batch_select_indices(self, indices: Tensor) -> None:
         """Hold these (n,) sequences instead, in this order."""
         with self._undisturbed():
-            if not self._read:
+            if not self.tokens:
                 return
-            rows = torch.arange(len(self._read))[torch.as_tensor(indices, device="cpu")]
+            rows = torch.arange(self._conversation.sequences)[torch.as_tensor(indices, device="cpu")]
             self._broken = True
             self._cache.select(rows)
-            self._read = [self._read[row].copy() for row in rows.tolist()]
+            self._conversation.select(rows.tolist())
             self._broken = False
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         """Hold each sequence so many times, one after the other."""
-        self.batch_select_indices(torch.arange(len(self._read)).repeat_interleave(repeats))
+        self.batch_select_indices(torch.arange(self._conversation.sequences).repeat_interleave(repeats))
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Hold these (n,) sequences instead, in this order."""
@@ -223,43 +215,3 @@ class SinkCache(Cache):
             yield
         finally:
             self._turn.release()
-
-    def update(self, *args: object, **kwargs: object) -> NoReturn:
-        """Refused: only a reading writes here."""
-        raise StreamError(
-            "This cache is read and written by sink_generate alone: pass custom_generate=sink_generate to "
-            "generate(), or give the model a cache of transformers."
-        )
-
-    get_mask_sizes = update
-
-    def crop(self, *args: object, **kwargs: object) -> NoReturn:
-        """Refused: what was evicted cannot come back."""
-        raise StreamError(
-            "This cache cannot go back, since it has forgotten what it evicted: take a copy (copy.deepcopy) before "
-            "what you may undo, or call reset() and read the text again."
-        )
-
-    activate_past_recording = offload = prefetch = early_initialization = crop
-
-
-def _bytes(ids: Tensor) -> bytes:
-    return ids.to("cpu", torch.int64).contiguous().numpy().tobytes()
-
-
-def _digest(ids: Tensor) -> bytes:
-    return hashlib.blake2b(_bytes(ids)).digest()
-
-
-def _state(model: PreTrainedModel) -> tuple[object, ...]:
-    """What, of the model, the keys in a cache depend on, as far as it can be told at little cost."""
-    device = device_of(model)
-    autocast = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
-    written = sum(0 if each.is_inference() else each._version for each in model.parameters())
-    return device, model.dtype, autocast, written, tuple(map(_adapters, model.modules()))
-
-
-def _adapters(module: nn.Module) -> object:
-    """Which of a layer's adapters (PEFT's) are on."""
-    own = vars(module)
-    return repr((own["_active_adapter"], own.get("_disable_adapters"))) if "_active_adapter" in own else None
