@@ -35,8 +35,8 @@ from streaming.window import SinkWindow
 
 __all__ = ["Loaded", "Stream", "open_stream"]
 
-_SCORED_AT_A_TIME = 1 << 21
-"""Logits that are taken to float32 together: 8 MB, which a processor's caches hold."""
+_SCORED_AT_A_TIME = 1 << 19
+"""Logits that are taken to float32 together: 2 MB, which a processor's caches hold."""
 
 
 class Loaded(Protocol):
@@ -71,7 +71,39 @@ def open_stream(loaded: Loaded, policy: Policy, *, chunk: int | None = None) -> 
     return kinds.get(policy.kind, _CachedStream)(loaded, policy, chunk)
 
 
-class Stream:
+class Holding:
+    """What a stream keeps of what it has read, and how much memory that takes: the part that only looks."""
+
+    def held(self) -> list[int]:
+        """Stream indices of the tokens in the cache (ascending)."""
+        raise NotImplementedError
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the keys and values of the tokens held."""
+        raise NotImplementedError
+
+    @property
+    def peak_nbytes(self) -> int:
+        """Bytes of the keys and values that the latest token was read with: `nbytes`, where they are kept."""
+        return self.nbytes
+
+    @property
+    def allocated_nbytes(self) -> int:
+        """Bytes of the tensors that hold them, spare room included."""
+        raise NotImplementedError
+
+    def allocated_after(self, count: int) -> int:
+        """What `allocated_nbytes` will be once `count` more tokens were read; 0 before the first."""
+        raise NotImplementedError
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Bytes of one token's keys and values; 0 where nothing is cached, or nothing was read yet."""
+        raise NotImplementedError
+
+
+class Stream(Holding):
     """One model reading one stream of token ids under one policy.
 
     A forward that fails leaves the cache half written; the stream then refuses to go on. `tokens` were read so far.
@@ -113,7 +145,8 @@ class Stream:
     @torch.inference_mode()
     def step(self, token: int) -> Tensor:
         """Read one token; return the logits of the next, (V,) float32 on the model's device."""
-        self._read_piece(_as_ids(self._model, [token]))
+        require_numbers(self._advanced(_as_ids(self._model, [token])))
+        self._torn = False
         return self.logits
 
     @property
@@ -192,34 +225,6 @@ class Stream:
         self._ended = self._ended or "The stream is closed: open a new one."
         self._logits = None
 
-    def held(self) -> list[int]:
-        """Stream indices of the tokens in the cache (ascending)."""
-        raise NotImplementedError
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the keys and values of the tokens held."""
-        raise NotImplementedError
-
-    @property
-    def peak_nbytes(self) -> int:
-        """Bytes of the keys and values that the latest token was read with: `nbytes`, where they are kept."""
-        return self.nbytes
-
-    @property
-    def allocated_nbytes(self) -> int:
-        """Bytes of the tensors that hold them, spare room included."""
-        raise NotImplementedError
-
-    def allocated_after(self, count: int) -> int:
-        """What `allocated_nbytes` will be once `count` more tokens were read; 0 before the first."""
-        raise NotImplementedError
-
-    @property
-    def bytes_per_token(self) -> int:
-        """Bytes of one token's keys and values; 0 where nothing is cached, or nothing was read yet."""
-        raise NotImplementedError
-
     def _advance(self, ids: Tensor, share: SinkShare | None) -> Tensor:
         """Read (n,) ids in one go; return their logits (n, V)."""
         raise NotImplementedError
@@ -239,17 +244,23 @@ class Stream:
         raise NotImplementedError
 
     def _read_piece(self, ids: Tensor, share: SinkShare | None = None) -> Tensor:
-        self._require_open()
+        """Read (n,) ids in one go; how likely each of them was, in nats: (n,)."""
         before = self._logits
-        self._torn = True  # until all is in order again, whatever happens and whenever
-        logits = self._advance(ids, share)
-        self.tokens += len(ids)
-        self._logits = logits[-1].float()  # (V,)
+        logits = self._advanced(ids, share)  # (n, V)
         first = torch.full((1,), float("nan")) if before is None else _nats(before[None], ids[:1])
         nats = torch.cat([first, _nats(logits[:-1], ids[1:])])  # (n,)
         require_numbers(nats[1 if before is None else 0 :])
         self._torn = False
         return nats
+
+    def _advanced(self, ids: Tensor, share: SinkShare | None = None) -> Tensor:
+        """Read (n,) ids in one go; return their logits (n, V). The caller looks at these, then ends the tear."""
+        self._require_open()
+        self._torn = True  # until all is in order again, whatever happens and whenever
+        logits = self._advance(ids, share)
+        self.tokens += len(ids)
+        self._logits = logits[-1].float()  # (V,)
+        return logits
 
     def _require_open(self) -> None:
         if self._ended:
