@@ -7,6 +7,9 @@ import threading
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import (
     DynamicCache,
     GPT2Config,
@@ -300,3 +303,33 @@ def test_a_text_streamer_in_another_thread_does_not_hang() -> None:
     thread.join(timeout=20)
     assert len(text.split()) >= 8
     assert families.of(stock("llama").config).way == "interface"
+
+
+class Touched(TorchDispatchMode):
+    """Counts the elements that operations read and write; a view touches none."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            self.elements += sum(x.numel() for x in tree_leaves((args, kwargs, out)) if isinstance(x, Tensor))
+        return out
+
+
+def test_a_token_costs_as_much_however_many_ids_there_are() -> None:
+    """Counted, not timed: between calls that write 10 tokens and 74, with few ids before them and with many."""
+    model = stock("llama")
+    few, many = tiny.ids(500), tiny.ids(40_000)
+
+    def per_token(ids: Tensor) -> float:
+        cache = sink_cache(model, sinks=4, recent=60)
+        ids = generate(model, ids, cache=cache, max_new_tokens=1)
+        counts = []
+        for new in (10, 74):
+            with Touched() as touched:
+                generate(model, ids, cache=cache.fork(), max_new_tokens=new)
+            counts.append(touched.elements)
+        return (counts[1] - counts[0]) / 64
+
+    assert abs(per_token(many) - per_token(few)) < len(many) / 10
