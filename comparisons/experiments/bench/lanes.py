@@ -1,8 +1,14 @@
-"""A run's lanes, against the engine alone."""
+"""A run's lanes, against the engine without a run: alone on the machine, and with as many streams beside it.
+
+The second says what a run costs; the first says what a visitor loses by looking at several lanes at once, which depends
+on how much of a core there is for each: on two threads of one core, each is slower beside the other, run or no run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,7 +26,7 @@ __all__ = ["against_the_engine"]
 
 
 def against_the_engine(loaded: LoadedModel, cache: int, tokens: int) -> Iterator[Measurement]:
-    """Dense beside sinks in one run, a thread each: tokens per second of each lane, against its policy read alone."""
+    """Dense beside sinks in one run, a thread each: tokens per second of each lane, against its policy read without."""
     policies = (Policy(kind="dense"), Policy(kind="sinks", sinks=4, recent=cache - 4))
     settings = RunSettings(
         lanes=policies, max_tokens=tokens, answers=False, threads=1, kv_budget_bytes=2**36, max_seconds=3600
@@ -28,20 +34,22 @@ def against_the_engine(loaded: LoadedModel, cache: int, tokens: int) -> Iterator
     with Run(loaded, settings) as run:
         *_, last = run.frames()
     ids = prompt_ids(loaded, seed=settings.seed, tokens=tokens)
-    for lane in last["lanes"]:
-        ours, other = lane["tokens"] / lane["seconds"], _alone(loaded, Policy.parse(lane["label"]), ids)
-        yield Measurement(
-            name=f"a run to token {tokens:,}, lane {lane['label']}: speed against the engine alone",
-            ratio=ours / other,
-            ours=ours,
-            other=other,
-            unit="tokens/s",
-            at_least=0.85,
-        )
+    read = partial(_read, loaded, ids)
+    with ThreadPoolExecutor(len(policies)) as pool:
+        beside = list(pool.map(read, policies))
+    for lane, policy, together in zip(last["lanes"], policies, beside, strict=True):
+        name = f"a run to token {tokens:,}, lane {policy.label}: speed against the"
+        ours = lane["tokens"] / lane["seconds"]
+        yield _row(f"{name} same streams side by side without a run", ours, together)
+        yield _row(f"{name} engine alone", ours, read(policy))
 
 
-def _alone(loaded: LoadedModel, policy: Policy, ids: Tensor) -> float:
-    """Tokens per second of a stream on one thread that nothing stands beside."""
+def _row(name: str, ours: float, other: float) -> Measurement:
+    return Measurement(name=name, ratio=ours / other, ours=ours, other=other, unit="tokens/s", at_least=0.85)
+
+
+def _read(loaded: LoadedModel, ids: Tensor, policy: Policy) -> float:
+    """Tokens per second of a stream on one thread."""
     before = torch.get_num_threads()
     stream = open_stream(loaded, policy)
     torch.set_num_threads(1)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from comparisons.allocator import give_freed_memory_back
 from comparisons.experiments.bench.measurement import Measurement
 from comparisons.metrics import process_rss_bytes
 from streaming.errors import SettingsError
 from streaming.policy import Policy
-from streaming.stream import Loaded, open_stream
+from streaming.stream import Loaded, Stream, open_stream
 
 __all__ = ["dense_peak", "growth"]
 
@@ -27,8 +29,7 @@ def dense_peak(loaded: Loaded, ids: Tensor, tokens: int) -> Measurement:
     stream.close()
     stream = open_stream(loaded, Policy(kind="dense"))
     before = _reset_peak(device)
-    while stream.tokens < tokens:
-        stream.read(ids[: min(len(ids), tokens - stream.tokens)])
+    _read_to(tokens, stream, ids)
     weights = sum(x.numel() * x.element_size() for x in loaded.model.parameters())
     ours, other = weights + _peak(device) - before, weights + stream.nbytes
     return Measurement(
@@ -44,12 +45,10 @@ def dense_peak(loaded: Loaded, ids: Tensor, tokens: int) -> Measurement:
 def growth(loaded: Loaded, ids: Tensor, cache: int, tokens: int) -> Measurement:
     """The most memory of the process over a long stream, against that after its first tenth."""
     stream = open_stream(loaded, Policy(kind="sinks", sinks=4, recent=cache - 4))
-    while stream.tokens < tokens // 10:
-        stream.read(ids)
-    first = most = process_rss_bytes()
-    while stream.tokens < tokens:
-        stream.read(ids)
-        most = max(most, process_rss_bytes())
+    _read_to(tokens // 10, stream, ids)
+    seen = [process_rss_bytes()]
+    _read_to(tokens, stream, ids, then=lambda: seen.append(process_rss_bytes()))
+    first, most = seen[0], max(seen)
     return Measurement(
         name=f"process memory over {tokens:,} tokens, most against after a tenth of them",
         ratio=most / first,
@@ -60,11 +59,22 @@ def growth(loaded: Loaded, ids: Tensor, cache: int, tokens: int) -> Measurement:
     )
 
 
+def _read_to(tokens: int, stream: Stream, ids: Tensor, then: Callable[[], object] = lambda: None) -> None:
+    """The same ids again and again, until the stream has read so many tokens."""
+    while stream.tokens < tokens:
+        stream.read(ids[: tokens - stream.tokens])
+        then()
+
+
 def _reset_peak(device: torch.device) -> int:
-    """Forget the peak so far; bytes in use now."""
+    """Forget the peak so far; bytes in use now.
+
+    What earlier work has freed, and the process keeps, would be taken again without being seen: it is given back.
+    """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
+    give_freed_memory_back()
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError as error:
