@@ -16,6 +16,9 @@ _LONGEST_READ_SECONDS = 2.0
 _HURRIED_READ_SECONDS = 0.2
 """How long while others wait: lanes for their turn, or a visitor for the rest of an answer."""
 
+_GROWTH = 8
+"""A read may be so many times longer than the one before: a lane begins with a token, and soon reads a full chunk."""
+
 _EASILY = 2.0
 """A lane whose reads are so many times faster than its pace may read less at a time."""
 
@@ -105,7 +108,7 @@ class Pacer:
         if not tokens:
             return
         self.read_seconds, self._rate = seconds, tokens / max(seconds, 1e-9)
-        self._most = max(1, self._most // 2, min(2 * self._most, int(self._rate * _LONGEST_READ_SECONDS)))
+        self._most = max(1, self._most // 2, min(_GROWTH * self._most, int(self._rate * _LONGEST_READ_SECONDS)))
         if pace is not None:
             keeps_pace = self._rate > _EASILY * pace
             tick = self._tick / 2 if keeps_pace else 2 * self._tick if self._rate < pace else self._tick
