@@ -21,8 +21,13 @@ forward in transformers, transformers with its own cache, the window encoded ane
 engine by itself."""
 
 
+_ANEW = "python -m comparisons bench smollm2 --device cpu --dtype bfloat16 float32 --threads 2 1 --memory --run"
+
+
 def speed(kept: Path = KEPT) -> str:
-    """From the file that `bench --json` wrote."""
+    """From the file that `bench --json` wrote, where it did."""
+    if not kept.exists():
+        return f"Nothing was kept yet: `{_ANEW} --json assets/results/{kept.name}` measures it."
     told = json.loads(kept.read_text("utf-8"))
     about, results = told["about"], told["results"]
     circumstances = (
