@@ -89,7 +89,7 @@ class Run:
         make_interruptible(loaded.model)
         self._workers = [self._worker(policy) for policy in settings.lanes]
         self._threads: list[threading.Thread] = []
-        self._questions = Questions(loaded.tokenizer)
+        self._questions = Questions(loaded)
 
     def _worker(self, policy: Policy) -> Worker:
         journal = lane_journal(self._loaded, policy, self.settings, self._steering.clock.seconds)

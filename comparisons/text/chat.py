@@ -15,7 +15,7 @@ from comparisons.text.prompts import as_prompt
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 
-__all__ = ["ChatForm", "Message"]
+__all__ = ["ChatForm", "Message", "ends_of"]
 
 _ASKED, _SAID, _NEXT = "QQFIRSTQQ", "QQSECONDQQ", "QQTHIRDQQ"
 
@@ -65,10 +65,9 @@ class ChatForm:
         else:
             before, _, answer = as_prompt(_ASKED).partition(_ASKED)
             opening, between = before, f"\n\n{before}"
-        stop = {*_ends(loaded.model.generation_config.eos_token_id), *_ends(tokenizer.eos_token_id)}
         lines = not getattr(tokenizer, "chat_template", None)
         return cls(
-            tokenizer=tokenizer, opening=opening, answer=answer, between=between, stop=frozenset(stop), lines=lines
+            tokenizer=tokenizer, opening=opening, answer=answer, between=between, stop=ends_of(loaded), lines=lines
         )
 
     def message(self, text: str, *, first: bool) -> Message:
@@ -92,6 +91,11 @@ class ChatForm:
             text, add_special_tokens=False, split_special_tokens=split_special_tokens, verbose=False
         )
         return tuple(encoded["input_ids"])
+
+
+def ends_of(loaded: LoadedModel) -> frozenset[int]:
+    """Ids of tokens that end an answer, by the model's generation config or its tokenizer."""
+    return frozenset({*_ends(loaded.model.generation_config.eos_token_id), *_ends(loaded.tokenizer.eos_token_id)})
 
 
 def _taken_apart(tokenizer: PreTrainedTokenizerBase, name: str) -> tuple[str, str, str]:

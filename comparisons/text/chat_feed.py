@@ -10,7 +10,7 @@ from comparisons.text.prompts import turns
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 
-__all__ = ["ChatFeed", "TextThenChat", "prompt_feed", "text_feed"]
+__all__ = ["ChatFeed", "TextThenChat", "form_of", "prompt_feed", "text_feed"]
 
 
 class ChatFeed:
@@ -49,9 +49,19 @@ class TextThenChat:
         yield from self._chat
 
 
+def form_of(loaded: LoadedModel) -> ChatForm | None:
+    """The form of a model with a chat template; None for one without, or whose template no stream could follow."""
+    if not getattr(loaded.tokenizer, "chat_template", None):
+        return None
+    try:
+        return ChatForm.of(loaded)
+    except SettingsError:  # it writes earlier turns anew, which no stream can
+        return None
+
+
 def prompt_feed(loaded: LoadedModel, *, seed: int) -> Feed:
     """The prompt stream in the model's chat template; as plain lines where it has none that a stream could follow."""
-    form = _form(loaded)
+    form = form_of(loaded)
     if form is None:
         return PromptFeed(loaded.tokenizer, loaded.start_token, seed=seed)
     return ChatFeed(form, loaded.start_token, seed=seed)
@@ -63,17 +73,8 @@ def text_feed(loaded: LoadedModel, text: str, *, prompts_seed: int | None = None
     Raises:
         SettingsError: for a text with nothing in it.
     """
-    form = _form(loaded) if prompts_seed is not None else None
+    form = form_of(loaded) if prompts_seed is not None else None
     if form is None or prompts_seed is None:
         return TextFeed(loaded.tokenizer, loaded.start_token, text, prompts_seed=prompts_seed)
     chat = ChatFeed(form, None, seed=prompts_seed)
     return TextThenChat(TextFeed(loaded.tokenizer, loaded.start_token, text), chat)
-
-
-def _form(loaded: LoadedModel) -> ChatForm | None:
-    if not getattr(loaded.tokenizer, "chat_template", None):
-        return None
-    try:
-        return ChatForm.of(loaded)
-    except SettingsError:  # it writes earlier turns anew, which no stream can
-        return None

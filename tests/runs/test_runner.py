@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -487,7 +488,7 @@ def test_what_goes_wrong_in_a_reply_is_told_there_and_the_lane_reads_on(caplog):
     run = make(**ENDLESS)
     frames = reading(run)
     for worker in run._workers:  # an id that the model does not know, as from a tokenizer larger than its model
-        worker.replies.ask(Question(id=1, text="Who?", ids=(len(tokenizer()) + 5,), blank_line=()))
+        worker.replies.ask(Question(id=1, text="Who?", ids=defaultdict(lambda: (len(tokenizer()) + 5,))))
     said = asked(frames, 1)
     assert [one["reason"] for one in said] == ["error", "error"]
     assert "Token ids" in said[0]["message"]

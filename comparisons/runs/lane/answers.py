@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from comparisons.runs.lane.cursor import Asked
 from comparisons.runs.lane.journal import Journal
 from comparisons.runs.settings import LiveSettings
+from comparisons.text.chat import ends_of
 from comparisons.text.detokenise import Detokeniser
 from comparisons.text.facts import says
 from streaming.generate import Sampling, decode
@@ -39,10 +40,9 @@ class Answer:
             after: tokens for the fork to read first.
             closed: called when the fork is dropped.
         """
-        end = loaded.tokenizer.eos_token_id
         self._fork = stream.fork()
         self._unread = list(after)
-        self._tokens = decode(self._fork, sampling=Sampling(), max_tokens=most, stop=() if end is None else (end,))
+        self._tokens = decode(self._fork, sampling=Sampling(), max_tokens=most, stop=ends_of(loaded))
         self._detokeniser = Detokeniser(loaded.tokenizer)
         self._closed = closed
         self._said = ""

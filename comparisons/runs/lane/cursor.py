@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from comparisons.text.feeds import Feed, Segment
 from comparisons.text.prompts import Tells, Turn
 
-__all__ = ["Asked", "Cut", "FeedCursor"]
+__all__ = ["Asked", "Cut", "FeedCursor", "Place"]
+
+Place = Literal["front", "start", "text", "within", "between"]
+"""In front of all, behind the start token, after a text, within a turn, between two turns."""
 
 _NOTHING: Final = Segment(ids=(), part="start")
 
@@ -74,12 +77,17 @@ class FeedCursor:
                     told.append((len(ids), segment.turn.tells))
         return Cut(ids=tuple(ids), told=tuple(told))
 
-    def before_prompt(self, start_token: int | None, blank_line: tuple[int, ...]) -> tuple[int, ...]:
-        """What to read before a prompt that comes next: the start token in front of all, the end of an open turn."""
+    @property
+    def place(self) -> Place:
+        """Where a prompt that comes next stands."""
         if self._segment is _NOTHING:
-            return () if start_token is None else (start_token,)
-        between = self._used == len(self._segment.ids) and self._segment.part in ("start", "reply")
-        return () if between else blank_line
+            return "front"
+        read = self._used == len(self._segment.ids)
+        if self._segment.part == "start" and read:
+            return "start"
+        if self._segment.part == "text":
+            return "text"
+        return "between" if self._segment.part == "reply" and read else "within"
 
     def _asked(self, turn: Turn) -> Asked | None:
         """What the prompt asks for, where it was told in this text."""

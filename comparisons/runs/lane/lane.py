@@ -23,8 +23,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from comparisons.runs.frames import EventKind
 from comparisons.runs.lane.answers import Answer, PromptAnswers
 from comparisons.runs.lane.budget import Budget, Fork
@@ -181,8 +179,6 @@ class Lane:
         share = self.watch.due(began)
         nats = self.stream.read(ids, share=share).double().cpu().numpy()  # (n,)
         seconds = time.perf_counter() - began
-        if np.isnan(nats[0 if self.journal.tokens else 1 :]).any():
-            raise StreamError(f"The model gives no number (NaN) near token {self.journal.tokens}: load it in float32.")
         self.journal.add_read(ids, nats, seconds, _kv_use(self.stream, self.budget.bytes_per_token))
         if share is not None:
             self.journal.set_sink_share(told_share(share))
@@ -200,8 +196,7 @@ class Lane:
             self.answers.begin(asked, answer)
 
     def _begin_reply(self, question: Question) -> Answer | None:
-        before = self.cursor.before_prompt(self.loaded.start_token, question.blank_line)
-        return self._fork("reply", self.settings.answer_tokens, (*before, *question.ids))
+        return self._fork("reply", self.settings.answer_tokens, question.ids[self.cursor.place])
 
     def _fork(self, fork: Fork, wanted: int, after: Sequence[int] = ()) -> Answer | None:
         """A continuation of so many tokens, or as many as there is memory for; None where there is none."""

@@ -1,17 +1,23 @@
-"""A visitor's question: checked, made a prompt of the stream's own form, and handed to a lane by another thread."""
+"""A visitor's question: checked, made a prompt of the stream's own form, and handed to a lane by another thread.
+
+For a model with a chat template that is the template's, as in `text.chat_feed`; for others it is a plain line.
+"""
 
 from __future__ import annotations
 
 import threading
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from transformers import PreTrainedTokenizerBase
-
+from comparisons.runs.lane.cursor import Place
+from comparisons.text.chat import ChatForm
+from comparisons.text.chat_feed import form_of
 from comparisons.text.encoding import Encoder
 from comparisons.text.prompts import as_prompt
 from streaming.errors import SettingsError
+from streaming.models import LoadedModel
 
 __all__ = ["MOST_CHARACTERS", "Inbox", "Question", "Questions", "as_line", "prompt_ids"]
 
@@ -31,14 +37,12 @@ class Question:
     Attributes:
         id: counts the questions of a run, from 1.
         text: one line, as the visitor typed it.
-        ids: the tokens of the prompt that it is.
-        blank_line: the tokens of the blank line that comes first where the stream is in the middle of a turn.
+        ids: the tokens to read for it, by where in the stream it is put: what ends an open turn included.
     """
 
     id: int
     text: str
-    ids: tuple[int, ...]
-    blank_line: tuple[int, ...]
+    ids: Mapping[Place, tuple[int, ...]]
 
 
 def prompt_ids(encode: Encoder, line: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -73,9 +77,10 @@ def as_line(text: object) -> str:
 class Questions:
     """Makes questions of what a visitor types, and counts them. From any thread."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """None yet, for lanes of this tokenizer's model."""
-        self._encode = Encoder(tokenizer)
+    def __init__(self, loaded: LoadedModel) -> None:
+        """None yet, for lanes of this model."""
+        self._encode, self._form = Encoder(loaded.tokenizer), form_of(loaded)
+        self._start = () if loaded.start_token is None else (loaded.start_token,)
         self._numbers = count(1)
 
     def make(self, text: object) -> Question:
@@ -85,8 +90,18 @@ class Questions:
             SettingsError: the text is no question.
         """
         line = as_line(text)
+        ids = self._in_lines(line) if self._form is None else self._in_template(self._form, line)
+        return Question(id=next(self._numbers), text=line, ids=ids)
+
+    def _in_lines(self, line: str) -> dict[Place, tuple[int, ...]]:
         blank_line, ids = prompt_ids(self._encode, line)
-        return Question(id=next(self._numbers), text=line, ids=ids, blank_line=blank_line)
+        after = (*blank_line, *ids)
+        return {"front": (*self._start, *ids), "start": ids, "text": after, "within": after, "between": ids}
+
+    def _in_template(self, form: ChatForm, line: str) -> dict[Place, tuple[int, ...]]:
+        first, later = (form.message(line, first=first).ids for first in (True, False))
+        first = first[1:] if first[:1] == self._start else first  # the template may write the start token itself
+        return {"front": (*self._start, *first), "start": first, "text": first, "within": later, "between": later}
 
 
 class Inbox:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import random
 import time
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -14,13 +16,14 @@ from comparisons.runs.frames import TAIL_POINTS, TAIL_TOKENS, LaneFrame
 from comparisons.runs.lane.answers import PromptAnswers
 from comparisons.runs.lane.cursor import Asked
 from comparisons.runs.lane.lane import Lane, lane_journal
-from comparisons.runs.lane.questions import Question
+from comparisons.runs.lane.questions import Question, Questions
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.settings import LaneSettings, LiveSettings
 from comparisons.text.facts import says
 from comparisons.text.feeds import PromptFeed, TextFeed
 from comparisons.text.prompts import as_prompt, turn
 from comparisons.text.prompts import turns as prompt_turns
+from streaming.cache import StreamCache
 from streaming.errors import SettingsError, StreamingError
 from streaming.generate import Sampling, decode
 from streaming.models import LoadedModel
@@ -381,7 +384,11 @@ def encoded(text: str) -> tuple[int, ...]:
 
 
 def question(text: str = "Who hid the lantern?", number: int = 1) -> Question:
-    return Question(id=number, text=text, ids=encoded(as_prompt(text)), blank_line=encoded("\n\n"))
+    return replace(Questions(loaded()).make(text), id=number)
+
+
+def prompt(text: str = "Who hid the lantern?") -> tuple[int, ...]:
+    return encoded(as_prompt(text))
 
 
 def reply(lane: Lane, most: int = 256) -> dict:
@@ -425,7 +432,7 @@ def test_a_reply_is_what_the_stream_would_say_if_the_question_were_its_next_turn
         lane.advance(7)
     lane.replies.ask(question())
     said = reply(lane, most)
-    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 210), *encoded("\n\n"), *question().ids]
+    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 210), *encoded("\n\n"), *prompt()]
     assert said["answer"] == continuation("sinks:4+28", ids, 9) != ""
     assert (said["id"], said["at"], said["question"], said["done"]) == (1, 210, "Who hid the lantern?", True)
     assert (said["reason"], said["message"]) == (None, "")
@@ -436,7 +443,7 @@ def test_between_two_turns_a_question_needs_no_blank_line():
     first = sum(len(segment.ids) for segment in islice(PromptFeed(tokenizer(), 0, seed=0), 3))
     lane.advance(first)
     lane.replies.ask(question())
-    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), first), *question().ids]
+    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), first), *prompt()]
     assert reply(lane)["answer"] == continuation("dense", ids, 9)
 
 
@@ -444,7 +451,7 @@ def test_a_question_before_the_first_token_begins_with_the_start_token():
     lane = open_lane("dense", answer_tokens=9, **QUIET)
     lane.replies.ask(question())
     said = reply(lane)
-    assert (said["at"], said["answer"]) == (0, continuation("dense", [0, *question().ids], 9))
+    assert (said["at"], said["answer"]) == (0, continuation("dense", [0, *prompt()], 9))
 
 
 def test_a_reply_grows_token_by_token_and_ends_with_its_line():
@@ -482,11 +489,11 @@ def test_a_question_that_the_memory_budget_cannot_hold_is_told_so_and_the_lane_r
 
 
 def test_a_reply_is_never_longer_than_the_memory_that_is_left():
-    taken = 60 + len(encoded("\n\n")) + len(question().ids)
+    taken = 60 + len(question().ids["within"])
     lane = open_lane("dense", kv_budget_bytes=(taken + 2) * BYTES_PER_TOKEN, **QUIET)
     lane.advance(60)
     lane.replies.ask(question())
-    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 60), *encoded("\n\n"), *question().ids]
+    ids = [*ids_of(PromptFeed(tokenizer(), 0, seed=0), 60), *encoded("\n\n"), *prompt()]
     assert reply(lane)["answer"] == continuation("dense", ids, 2)
 
 
@@ -505,6 +512,35 @@ def test_what_a_bounded_lane_needs_nobody_takes_away(policy):
     frame = lane.journal.snapshot(0)
     assert (frame["reason"], frame["tokens"]) == ("tokens", ENOUGH)
     assert frame["answers"]["items"]
+
+
+def taken_beside(before: set[int]) -> int:
+    """Bytes that all caches take but for those known by these ids; nothing here keeps one of them alive."""
+    return sum(
+        cache.allocated_nbytes
+        for cache in gc.get_objects()
+        if type(cache) is StreamCache and id(cache) not in before and cache.layers
+    )
+
+
+@pytest.mark.parametrize("policy", ["dense", "sinks:4+28", "sinks:40+4", "window:32"])
+@pytest.mark.parametrize("most", [1, 16, 256])
+def test_a_fork_never_outgrows_what_is_held_for_it_whatever_the_stream_reads_meanwhile(policy, most):
+    gc.collect()
+    before = {id(cache) for cache in gc.get_objects() if type(cache) is StreamCache}
+    memory = KvMemory(10**9)
+    lane = open_lane(policy, memory=memory, answer_tokens=60, **QUIET)
+    lane.advance(100)
+    lane.replies.ask(question("Who hid the lantern behind the stove, and why, and when? " * 8))
+    steps = 0
+    while lane.replies.wanted:
+        lane.reply(most)
+        assert taken_beside(before) <= memory.held_bytes
+        lane.advance(3)
+        assert taken_beside(before) <= memory.held_bytes
+        steps += 1
+    assert steps > 10
+    lane.close()
 
 
 def test_a_bounded_lane_that_does_not_find_what_it_needs_says_so_at_once():
