@@ -27,7 +27,7 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 from streaming import families
 from streaming.errors import SettingsError
-from streaming.forward import CHUNK, require_numbers
+from streaming.forward import CHUNK
 from streaming.user_cache import SinkCache
 from streaming.view import unwrapped
 from streaming.window import SinkWindow
@@ -93,7 +93,7 @@ def sink_generate(
         ModelUnsupported: the model cannot be streamed exactly.
     """
     call = _arguments_of_generate()
-    _refuse(generation_config, synced_gpus, call, input_ids, model_kwargs)
+    _refuse(unwrapped(model), generation_config, synced_gpus, call, input_ids, model_kwargs)
     if stop_strings is not None:
         stopping_criteria.append(_stop_strings(call.get("tokenizer"), stop_strings))
     cache = _cache_for(model_kwargs.get("cache"), sinks, recent)
@@ -137,7 +137,6 @@ class _Loop:
     def _next(self, ids: Tensor, unread: Tensor) -> Tensor:
         """Read (B, m) ids, the last of the (B, n) so far; choose the next of each sequence, (B,)."""
         raw = self.cache.read(self.view, unread, chunk=self.chunk).to(ids.device, torch.float32)  # (B, V)
-        require_numbers(raw)
         scores: Tensor = self.processors(ids, raw.clone())  # (B, V)
         self._note(scores, raw)
         if self.config.do_sample:
@@ -212,8 +211,14 @@ _KNOWN = frozenset(
 
 
 def _refuse(
-    config: GenerationConfig, synced_gpus: bool, call: dict[str, Any], ids: Tensor, more: dict[str, Any]
+    model: PreTrainedModel,
+    config: GenerationConfig,
+    synced_gpus: bool,
+    call: dict[str, Any],
+    ids: Tensor,
+    more: dict[str, Any],
 ) -> None:
+    kind = config.cache_implementation
     mode, hidden = config.get_generation_mode(call.get("assistant_model")), more.get("attention_mask")
     returned = config.return_dict_in_generate and (config.output_attentions or config.output_hidden_states)
     unknown = sorted(name for name, value in more.items() if value is not None and name not in _KNOWN)
@@ -223,6 +228,8 @@ def _refuse(
         "attentions and hidden states cannot be returned": returned,
         "synced_gpus is not supported": synced_gpus or call.get("synced_gpus"),
         f"{', '.join(unknown)} would be ignored: leave it out (of inputs_embeds, pass the input_ids)": unknown,
+        f"cache_implementation={kind!r} asks for another cache: leave it out, sinks and recent say what is kept":
+            kind not in (None, model.generation_config.cache_implementation),
         "position_ids must count from 0: leave them out": hidden is None and not _counts(more.get("position_ids")),
         _hidden(config, ids): hidden is not None,
     }  # fmt: skip

@@ -271,6 +271,15 @@ def test_a_pad_token_in_the_text_is_told_from_padding() -> None:
     assert model.generate(ids, attention_mask=torch.ones_like(ids), **asked).shape[1] == 12
 
 
+@pytest.mark.parametrize("kind", ["static", "dynamic", "offloaded"])
+def test_a_cache_that_would_be_left_unused_is_refused(kind: str) -> None:
+    model = tiny.build("llama")
+    with pytest.raises(SettingsError, match=f"cache_implementation='{kind}'.*leave it out"):
+        generate(model, tiny.ids(6), sinks=4, recent=8, cache_implementation=kind)
+    model.generation_config.cache_implementation = kind  # the checkpoint's own: nobody asked for it
+    assert generate(model, tiny.ids(6), sinks=4, recent=8).shape[1] > 6
+
+
 def test_padding_is_refused() -> None:
     mask = torch.tensor([[0, 1, 1], [1, 1, 1]])
     with pytest.raises(SettingsError, match="padded"):
