@@ -13,6 +13,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from comparisons.documents import parsed
 from comparisons.files import clear_unfinished, write_whole
 from streaming.errors import RecordingError, StreamError
 
@@ -47,7 +48,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
-            return {**tensors, **json.loads(file.metadata()[_KEY])}
+            return {**tensors, **parsed(file.metadata()[_KEY])}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RecordingError(f"{path} is damaged or no checkpoint: begin anew in another folder.") from error
 

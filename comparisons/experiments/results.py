@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, TypeVar
 
+from comparisons.documents import parsed
 from streaming.errors import RecordingError
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def load(text: str) -> Result:
         RecordingError: it is something else.
     """
     try:
-        read = json.loads(text)
+        read = parsed(text)
         about = {**read["about"], "models": tuple(ModelFacts(**each) for each in read["about"]["models"])}
         kind = ROWS[read["experiment"]]
         rows = tuple(kind(**row) for row in read["rows"])

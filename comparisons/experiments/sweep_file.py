@@ -13,6 +13,7 @@ from dataclasses import asdict
 from io import FileIO
 from pathlib import Path
 
+from comparisons.documents import parsed
 from comparisons.experiments.cells import Row
 from streaming.errors import RecordingError, SettingsError, StreamError, StreamingError
 
@@ -108,7 +109,7 @@ def _parsed(path: Path, whole: bytes, *, rest: bytes) -> list[Row]:
     try:
         if not (rest.startswith(_BEGIN) or _BEGIN.startswith(rest)):
             raise ValueError("The last line is no row.")
-        return [Row(**json.loads(line)) for line in whole.splitlines()]
+        return [Row(**parsed(line)) for line in whole.splitlines()]
     except (ValueError, TypeError) as error:
         raise RecordingError(f"{path} holds something else than a sweep: name another file.") from error
 

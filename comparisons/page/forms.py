@@ -6,12 +6,12 @@ steps, not numbers at all. A form that constructs is a run that can start.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, get_args
 
+from comparisons.documents import parsed
 from comparisons.limits import Range, check_limits, limited
 from comparisons.metrics import BYTES_PER_MB
 from comparisons.runs.settings import RunSettings
@@ -131,8 +131,8 @@ def _more_lanes(lanes: object) -> tuple[str, ...]:
 def _read(text: str) -> object:
     """A value in a link is JSON, or a bare word; JSON that is nested too deeply to be read is none."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parsed(text)
+    except ValueError:
         return text
 
 

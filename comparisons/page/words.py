@@ -6,7 +6,6 @@ language is complete or the page does not start.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from comparisons import paths
+from comparisons.documents import parsed
 from streaming.errors import SettingsError, StreamingError
 
 __all__ = ["ENGLISH", "Words", "language", "languages", "load"]
@@ -88,7 +88,7 @@ def load(path: Path) -> Words:
         SettingsError: it is no JSON object.
     """
     try:
-        said = json.loads(path.read_text("utf-8"))
+        said = parsed(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"{path} cannot be read as words ({error}): copy {ENGLISH}.json and translate it."

@@ -93,7 +93,7 @@ def _paper() -> str:
 
 
 def _long_stream() -> str:
-    return marathon(json.loads(kept("marathon")))
+    return marathon(parsed(kept("marathon")))
 
 
 def marathon(known: Mapping[str, Any]) -> str:

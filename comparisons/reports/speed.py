@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from comparisons.documents import parsed
 from comparisons.paths import RESULTS
 from comparisons.reports.markdown import number, table
 
@@ -28,7 +28,7 @@ def speed(kept: Path = KEPT) -> str:
     """From the file that `bench --json` wrote, where it did."""
     if not kept.exists():
         return f"Nothing was kept yet: `{_ANEW} --json assets/results/{kept.name}` measures it."
-    told = json.loads(kept.read_text("utf-8"))
+    told = parsed(kept.read_text("utf-8"))
     about, results = told["about"], told["results"]
     circumstances = (
         f"Python {about['python']}, torch {about['torch']}, transformers {about['transformers']}. "

@@ -8,7 +8,6 @@ Every answer gets the headers that tell a browser what the page never does.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -18,6 +17,8 @@ from urllib.parse import parse_qs
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from comparisons.documents import TooDeep, parsed
 
 __all__ = ["HEADERS", "MOST_BODY_BYTES", "Calls", "Guard"]
 
@@ -209,25 +210,14 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise _Refused(400, "That is no JSON, or it is nested too deep.") from None
-    if not isinstance(parsed, dict) or _depth(parsed) > MOST_DEPTH:
+        call = parsed(body, most_depth=MOST_DEPTH)
+    except TooDeep:
+        raise _Refused(422, f"Send one JSON object, nested {MOST_DEPTH} deep at most.") from None
+    except ValueError:
+        raise _Refused(400, "That is no JSON.") from None
+    if not isinstance(call, dict):
         raise _Refused(422, f"Send one JSON object, nested {MOST_DEPTH} deep at most.")
-    return parsed
-
-
-def _depth(value: object) -> int:
-    depth, level = 0, [value]
-    while level and depth <= MOST_DEPTH:
-        depth += 1
-        level = [
-            one
-            for part in level
-            if isinstance(part, (dict, list))
-            for one in (part.values() if isinstance(part, dict) else part)
-        ]
-    return depth
+    return call
 
 
 def _is_number(value: object) -> bool:

@@ -8,7 +8,6 @@ may have left a cache. The forms and the words in their slots are data: `assets/
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from random import Random
 from string import Formatter
 from typing import Any
 
+from comparisons.documents import parsed
 from comparisons.paths import ASSETS
 from streaming.errors import SettingsError
 
@@ -129,7 +129,7 @@ def _slots(form: str, rng: Random) -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((ASSETS / "dialogue" / "requests.json").read_text("utf-8"))
+    data: dict[str, Any] = parsed((ASSETS / "dialogue" / "requests.json").read_text("utf-8"))
     return data
 
 

@@ -23,6 +23,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from comparisons.documents import parsed
 from comparisons.experiments.bench.timing import seconds
 from streaming.errors import SettingsError
 from streaming.stream import Loaded
@@ -108,7 +109,7 @@ def _ask(url: str, server: subprocess.Popen[bytes], until: float) -> dict[str, f
     while True:
         try:
             with urllib.request.urlopen(request, timeout=max(1.0, until - time.monotonic())) as answer:
-                timings: dict[str, float] = json.load(answer)["timings"]
+                timings: dict[str, float] = parsed(answer.read())["timings"]
                 return timings
         except OSError as error:  # it is still loading
             if server.poll() is not None or time.monotonic() > until:
