@@ -18,7 +18,16 @@ from pathlib import Path
 
 from streaming.errors import SettingsError, StreamError
 
-__all__ = ["STANDARD_INPUT", "check_output", "check_outputs", "clear_unfinished", "keep", "shown", "write_whole"]
+__all__ = [
+    "STANDARD_INPUT",
+    "check_output",
+    "check_outputs",
+    "clear_unfinished",
+    "keep",
+    "shown",
+    "write_folder",
+    "write_whole",
+]
 
 STANDARD_INPUT = "-"
 """What stands for it in a list of paths."""
@@ -113,6 +122,21 @@ def write_whole(path: Path, content: bytes | str) -> None:
         _write_straight(real, data)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_folder(folder: Path, files: Iterable[tuple[str, bytes | str]]) -> None:
+    """Write a new folder: each file by its path in it, in turn.
+
+    Raises:
+        SettingsError: the folder is there and not empty, or cannot be written.
+    """
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise SettingsError(f"{shown(folder)} is there and not empty: name a new folder.")
+        for name, content in files:
+            write_whole(folder / name, content)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{shown(folder)} cannot be written ({_words(error)}): name another folder.") from None
 
 
 def keep(path: Path, content: bytes | str) -> None:

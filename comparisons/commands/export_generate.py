@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from comparisons.files import write_whole
+from comparisons.files import shown, write_folder
 from comparisons.packaging import HOME, closure, flat, flattened
 from comparisons.paths import ROOT
-from streaming.errors import SettingsError
 from streaming.families import FAMILIES
 
 __all__ = ["add_arguments", "files"]
@@ -38,14 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    folder: Path = arguments.folder
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"{folder} is there and not empty: name a new folder.")
-    for name, text in files().items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode())
-    print(folder)
+    write_folder(arguments.folder, files().items())
+    print(shown(arguments.folder))
 
 
 def files() -> dict[str, str]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
+from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from comparisons.files import write_whole
+from comparisons.files import shown, write_folder
 from comparisons.packaging import HOME
 from comparisons.paths import ROOT
-from streaming.errors import SettingsError
 from streaming.loading import packaged
 from streaming.models import check_hub_id
 
@@ -54,22 +54,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    folder: Path = arguments.folder
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"{folder} is there and not empty: name a new folder.")
-    written = files(arguments.model, arguments.hardware)
-    folder.mkdir(parents=True, exist_ok=True)
+    made = files(arguments.model, arguments.hardware)
+    write_folder(arguments.folder, chain(_copied(), made.items()))
+    print(shown(arguments.folder))
+
+
+def _copied() -> Iterator[tuple[str, bytes]]:
+    """The files of this project that a Space has, too."""
     for name in _COPIED:
-        source, target = ROOT / name, folder / _PLACE / name
-        target.parent.mkdir(exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(source, target)
-    shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
-    for name, text in written.items():
-        write_whole(folder / name, text.encode())
-    print(folder)
+        for path in [ROOT / name, *sorted((ROOT / name).rglob("*"))]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield f"{_PLACE}{path.relative_to(ROOT)}", path.read_bytes()
+    yield "LICENSE", (ROOT / "LICENSE").read_bytes()
 
 
 def files(model: str, hardware: str) -> dict[str, str]:

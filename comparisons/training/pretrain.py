@@ -16,6 +16,7 @@ recipe that is followed lies in it, where `--before` names no other.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import os
@@ -37,7 +38,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
 from comparisons.allocator import keep_freed_memory
+from comparisons.documents import holds, parsed
 from comparisons.experiments.measuring import fresh, read
+from comparisons.files import write_whole
 from comparisons.metrics import perplexity
 from comparisons.training.recipes import RECIPES, Recipe, described, require
 from comparisons.training.tokens import START_ID, Sources, Tokens, draw_rows, load_tokenizer, prepare, wrap
@@ -204,8 +207,9 @@ class Training:
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
-        torch.save(state, fresh := path.with_suffix(".new"))
-        os.replace(fresh, path)
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_whole(path, content.getvalue())
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint of the same recipe."""
@@ -341,18 +345,18 @@ def train_after(
 
 def _claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
     """Make the folder this run's own."""
-    wanted, path = json.loads(json.dumps(described(recipe))), out / "recipe.json"
+    wanted, path = described(recipe), out / "recipe.json"
     if resume:
         require((out / "checkpoint.pt").exists(), f"there is no checkpoint in {out}: start without --resume")
-        same = json.loads(path.read_text(encoding="utf-8")) == wanted
-        require(same, f"{out} holds a run of other settings: give them again, or start in another folder")
+        words = f"{out} holds a run of other settings: give them again, or start in another folder"
+        require(holds(path, wanted), words)
         return
     require(
         not (out / "checkpoint.pt").exists(),
         f"{out} holds a run already: go on with --resume, or name another folder",
     )
     out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(wanted, indent=1) + "\n")
 
 
 def _checkpoint(training: Training, tokenizer: Tokenizer, out: Path) -> dict[str, float]:
@@ -384,8 +388,8 @@ class _Log:
         """Keep of an earlier run's lines those up to `step`."""
         source = path if step else before
         kept = source.read_text(encoding="utf-8").splitlines() if source else []
-        lines = [line for line in kept if json.loads(line)["step"] <= recipe.steps_before + step]
-        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        lines = [line for line in kept if parsed(line)["step"] <= recipe.steps_before + step]
+        write_whole(path, "".join(line + "\n" for line in lines))
         self._path, self._recipe = path, recipe
         self._added: list[dict[str, float]] = []
         self._since = self._until = time.perf_counter()

@@ -7,6 +7,7 @@ random place, in the middle of a turn as well: that is how a text goes on behind
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -16,6 +17,8 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from comparisons.documents import holds
+from comparisons.files import write_whole
 from comparisons.text.prompts import training_text
 from streaming.errors import SettingsError
 
@@ -120,13 +123,13 @@ def prepare(folder: Path, sources: Sources, mix: Mix) -> Tokens:
     Raises:
         SettingsError: the folder holds tokens of other sources.
     """
-    record = json.loads(json.dumps({"sources": asdict(sources), "mix": asdict(mix)}, default=str))
+    record = {"sources": asdict(sources), "mix": asdict(mix)}
     done = folder / "tokens.json"
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
         _write_tokens(folder, sources, mix)
-        done.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    elif json.loads(done.read_text(encoding="utf-8")) != record:
+        write_whole(done, json.dumps(record, indent=1, default=str) + "\n")
+    elif not holds(done, record):
         raise SettingsError(f"{folder} holds tokens of other texts or settings: name another folder.")
     return Tokens(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in Tokens.__slots__})
 
@@ -140,7 +143,7 @@ def _write_tokens(folder: Path, sources: Sources, mix: Mix) -> None:
     books = [path.read_text(encoding="utf-8") for path in sources.texts]
     sample = _take(training_text(FIRST_SEED), min(SAMPLE_CHARACTERS, 4 * mix.stream_tokens))
     tokenizer = train_tokenizer([*books, *sample], mix.vocabulary)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    write_whole(folder / "tokenizer.json", tokenizer.to_str(pretty=True))
     held_out = [sources.held_out.read_text(encoding="utf-8")] if sources.held_out else []
     arrays = {
         "stream": _many_seeds(tokenizer, mix.stream_tokens),
@@ -149,7 +152,9 @@ def _write_tokens(folder: Path, sources: Sources, mix: Mix) -> None:
         "held_out_text": _ids(tokenizer, held_out),
     }
     for name, ids in arrays.items():
-        np.save(folder / f"{name}.npy", ids)
+        content = io.BytesIO()
+        np.save(content, ids)
+        write_whole(folder / f"{name}.npy", content.getvalue())
 
 
 def _many_seeds(tokenizer: Tokenizer, count: int) -> np.ndarray:

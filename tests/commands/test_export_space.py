@@ -42,3 +42,12 @@ def test_what_cannot_be_a_space_is_refused_before_anything_is_written(tmp_path, 
     (tmp_path / "mine.txt").write_text("mine")
     assert main(["export-space", str(tmp_path)]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("command", ["export-space", "export-generate"])
+def test_a_folder_that_cannot_be_made_is_told_of_in_words(tmp_path, capsys, command):
+    (tmp_path / "mine.txt").write_text("mine")
+    for place in ("mine.txt", "mine.txt/new", "n" * 300):
+        assert main([command, str(tmp_path / place)]) == 2
+        assert ": name a" in capsys.readouterr().err
+    assert (tmp_path / "mine.txt").read_text() == "mine"
