@@ -18,6 +18,7 @@ from comparisons.commands.shared.arguments import add_model, use_threads
 from comparisons.experiments.bench import BenchSettings, Measurement, bench, hardware, peers
 from comparisons.experiments.bench.shapes import SHAPES, Shaped, shaped
 from comparisons.files import check_output, keep
+from comparisons.metrics import finite_or_none
 from streaming import models
 from streaming.models import LoadedModel
 
@@ -88,8 +89,13 @@ def _measure(arguments: argparse.Namespace, dtype: str, threads: int, results: l
     results.append(result)
     for row in bench(loaded, settings):
         _tell(row)
-        result["rows"].append({**asdict(row), "reached": row.reached})
+        result["rows"].append(_finite({**asdict(row), "reached": row.reached}))
     result["peers"] = _peers(arguments.peers, loaded, threads)
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """For JSON: a ratio to a time that was too short to measure is no number."""
+    return {name: finite_or_none(value) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _load(arguments: argparse.Namespace, dtype: torch.dtype) -> LoadedModel | Shaped:
@@ -123,7 +129,7 @@ def _peers(gguf: str | None, loaded: LoadedModel | Shaped, threads: int) -> list
             "tokens/s",
             flush=True,
         )
-    return [asdict(peer) for peer in found]
+    return [_finite(asdict(peer)) for peer in found]
 
 
 def _about() -> dict[str, str]:

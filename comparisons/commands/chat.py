@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     lanes, out = tuple(map(Policy.parse, arguments.policies.split(","))), _out(arguments)
     kept = dialogues.load(arguments.history) if arguments.history else None
-    own = [line for line in sys.stdin if line.strip()] if arguments.prompts and not sys.stdin.isatty() else []
+    own = _own_lines() if arguments.prompts and not sys.stdin.isatty() else []
     loaded = models.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
     settings = DialogueSettings(
         lanes=lanes,
@@ -80,6 +80,13 @@ def _run(arguments: argparse.Namespace) -> int:
     return _kept(dialogue, loaded, arguments, out, asking=asking)
 
 
+def _own_lines() -> list[str]:
+    try:
+        return [line for line in sys.stdin if line.strip()]
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"Standard input is no {error.encoding} text: convert it first.") from None
+
+
 def _out(arguments: argparse.Namespace) -> Path:
     """Where the recording goes, once it is clear that it can."""
     model = Path(arguments.model).name[:60]
@@ -91,20 +98,26 @@ def _out(arguments: argparse.Namespace) -> Path:
 def _kept(dialogue: Dialogue, loaded: LoadedModel, arguments: argparse.Namespace, out: Path, *, asking: bool) -> int:
     """The dialogue to its end; what it came to is written before it is told."""
     ended = 0
-    with dialogue:
-        try:
+    try:
+        with dialogue:
             _converse(dialogue) if asking else _tell(dialogue, quiet=arguments.json)
-        except KeyboardInterrupt:
-            ended = 130
-    recording = dialogues.recorded(dialogue, loaded)
+    except KeyboardInterrupt:
+        ended = 130
+    finally:
+        recording = dialogues.recorded(dialogue, loaded)
+        _say(recording, out, in_json=arguments.json)
+    return ended or int(any(lane.status == "failed" for lane in recording.lanes))
+
+
+def _say(recording: DialogueRecording, out: Path, *, in_json: bool) -> None:
+    """Write the recording, and say what came of it."""
     try:
         keep(out, dialogues.dumps(recording))
     finally:
-        if arguments.json:
-            print(json.dumps({"recording": str(out), "lanes": summary(recording)}))
+        if in_json:
+            print(json.dumps({"recording": shown(out), "lanes": summary(recording)}))
         else:
             print(f"{table(recording)}\n\n{shown(out)}")
-    return ended or int(any(lane.status == "failed" for lane in recording.lanes))
 
 
 def _sampling(arguments: argparse.Namespace, loaded: LoadedModel) -> Sampling:
@@ -136,7 +149,7 @@ def _history(arguments: argparse.Namespace, loaded: LoadedModel, kept: DialogueR
 
 def _converse(dialogue: Dialogue) -> None:
     """A person asks, every lane answers, until the input ends."""
-    for turn, line in enumerate(iter(lambda: sys.stdin.readline(), "")):
+    for turn, line in enumerate(line for line in iter(sys.stdin.readline, "") if line.strip()):
         dialogue.ask(line)
         for frame in dialogue.frames():
             if answers := _answers(dialogue, frame, turn):

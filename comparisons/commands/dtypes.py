@@ -10,8 +10,10 @@ from typing import Any
 
 import torch
 
+from comparisons.documents import parsed
 from comparisons.experiments.dtypes import SHAPES, compare_dtypes
-from comparisons.files import write_whole
+from comparisons.files import check_output, keep, shown
+from streaming.errors import SettingsError
 
 __all__ = ["add_arguments"]
 
@@ -30,20 +32,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _dtypes(arguments: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
+    before = _before(arguments.json) if arguments.json else []
     hardware = False if arguments.without_hardware else None
     threads = [int(count) for count in arguments.threads.split(",")]
     for row in compare_dtypes(arguments.sizes.split(","), threads, hardware=hardware):
         rows.append(asdict(row) | {"torch": torch.__version__})
         reads, steps = "{:8.0f} {:8.0f} tokens/s".format(*row.read), "{:7.2f} {:7.2f} ms a step".format(*row.step)
         if arguments.json:
-            _keep(arguments.json, rows)
+            keep(arguments.json, _beside(before, rows))
         print(f"{row.size:>5} {row.threads} threads: {reads}, {steps}  (float32, bfloat16)", flush=True)
     print(json.dumps(rows))
 
 
-def _keep(path: Path, rows: list[dict[str, Any]]) -> None:
+def _before(path: Path) -> list[dict[str, Any]]:
+    """The rows that are in the file, to which others will be added."""
+    check_output(path)
+    try:
+        rows = parsed(path.read_bytes()) if path.exists() else []
+        return [{**row} for row in rows if _known(row)]
+    except (ValueError, TypeError, KeyError):
+        raise SettingsError(f"{shown(path)} holds something else than such rows: name another file.") from None
+
+
+def _known(row: dict[str, Any]) -> tuple[object, ...]:
+    """What tells a row from others."""
+    return row["size"], row["threads"], row["hardware"]
+
+
+def _beside(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
     """These rows in place of those of the same size, threads and hardware."""
-    before = json.loads(path.read_text("utf-8")) if path.exists() else []
-    new = {(row["size"], row["threads"], row["hardware"]) for row in rows}
-    kept = [row for row in before if (row["size"], row["threads"], row["hardware"]) not in new]
-    write_whole(path, (json.dumps(kept + rows, indent=1) + "\n").encode())
+    new = set(map(_known, rows))
+    return json.dumps([row for row in before if _known(row) not in new] + rows, indent=1) + "\n"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from comparisons.commands.shared.arguments import add_model
 from comparisons.experiments.measuring import DENSE_TRAINING_LENGTHS
-from comparisons.experiments.quality import Quality, measure
+from comparisons.experiments.quality import Quality, as_dict, as_json, figures
 from comparisons.files import check_output, keep, shown
 from comparisons.text.feeds import SourceFeed
 from comparisons.text.sources import FileText
@@ -36,12 +39,28 @@ def _measure(arguments: argparse.Namespace) -> None:
         check_output(arguments.save, arguments.text)
     loaded = models.load(arguments.model)
     texts = {name: SourceFeed(loaded.tokenizer, loaded.start_token, file) for name, file in files.items()}
-    quality = measure(loaded, seed=arguments.seed, tokens=arguments.tokens, budget=arguments.budget, texts=texts)
+    found: dict[str, Any] = {}
     try:
-        if arguments.save:
-            keep(arguments.save, quality.as_json())
+        for name, value in figures(
+            loaded, seed=arguments.seed, tokens=arguments.tokens, budget=arguments.budget, texts=texts
+        ):
+            found[name] = value
+            print(f"measured: {name}", file=sys.stderr)
+    finally:  # what was measured before a signal came, too
+        if found:
+            _keep(found, arguments.save)
+
+
+def _keep(found: dict[str, Any], path: Path | None) -> None:
+    """Write all figures, or what there is of them, and say them."""
+    whole = found.keys() >= {field.name for field in fields(Quality)}
+    told = found if whole else {**found, "complete": False}
+    try:
+        if path:
+            keep(path, as_json(told))
     finally:
-        print(f"{_table(quality)}\n{json.dumps(quality.as_dict())}")
+        print(f"{_table(Quality(**found))}\n" if whole else "", end="")
+        print(json.dumps(as_dict(told), allow_nan=False))
 
 
 def _table(quality: Quality) -> str:

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from comparisons.commands.shared.arguments import add_device, add_model, add_ray, add_threads, use_threads
 from comparisons.commands.shared.reproduce import progress
+from comparisons.documents import holds
 from comparisons.experiments import orders, results
 from comparisons.experiments.catalogue import EXPERIMENTS
 from comparisons.experiments.orders import Done, Order
-from comparisons.files import check_output, write_whole
+from comparisons.experiments.results import Result
+from comparisons.files import check_output, keep, shown
 from comparisons.reports.dossier import Part, dossier
 from streaming.errors import RecordingError, SettingsError
 from streaming.loading import sources
@@ -59,8 +61,8 @@ def _paper(arguments: argparse.Namespace) -> int:
             experiment=EXPERIMENTS[done.order.experiment], result=done.result, why=done.why
         )
         in_order = [parts[each] for each in ORDER if each in parts]
-        write_whole(folder / "report.html", dossier(name, in_order).encode())
-    print(folder / "report.html")
+        keep(folder / "report.html", dossier(name, in_order))
+    print(shown(folder / "report.html"))
     return int(any(part.result is None for part in parts.values()))
 
 
@@ -78,21 +80,27 @@ def _check_settings(folder: Path, order: Order) -> None:
     asked = {name: value for name, value in asdict(order).items() if name not in ("experiment", "threads")}
     path = folder / "settings.json"
     if not path.exists():
-        write_whole(path, json.dumps(asked, indent=1).encode())
-    elif json.loads(path.read_text("utf-8")) != asked:
-        raise SettingsError(f"{folder} was begun with other settings ({path.name} has them): name another with --out.")
+        keep(path, json.dumps(asked, indent=1))
+    elif not holds(path, asked):
+        words = f"{shown(folder)} was begun with other settings ({path.name} has them): name another with --out."
+        raise SettingsError(words)
 
 
 def _all(asked: list[Order], folder: Path, ray: str | None) -> Iterator[Done]:
-    """What was kept, and then what is measured now, which is kept at once."""
+    """What was kept, and then what is measured now, which is kept at once: the part of it, too, that an end leaves."""
+
+    def write(order: Order, result: Result) -> None:
+        keep(_path(order, folder), result.as_json())
+
     kept = [done for order in asked if (done := _kept(order, folder))]
     yield from kept
     there = [done.order for done in kept]
-    for done in orders.outcomes([order for order in asked if order not in there], progress, ray=ray):
+    missing = [order for order in asked if order not in there]
+    for done in orders.outcomes(missing, progress, ray=ray, kept=write):
         if done.result is None:
             print(f"{done.order.experiment}: {done.why}", file=sys.stderr)
         else:
-            write_whole(_path(done.order, folder), done.result.as_json().encode())
+            write(done.order, done.result)
         yield done
 
 
@@ -108,8 +116,8 @@ def _kept(order: Order, folder: Path) -> Done | None:
     try:
         result = results.load(path.read_text("utf-8"))
     except RecordingError:
-        raise SettingsError(f"{path} is damaged: delete it, and run again.") from None
+        raise SettingsError(f"{shown(path)} is damaged: delete it, and run again.") from None
     if not result.about.complete:
         return None
-    print(f"{path}: kept from before", file=sys.stderr)
+    print(f"{shown(path)}: kept from before", file=sys.stderr)
     return Done(order=order, result=result)

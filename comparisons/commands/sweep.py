@@ -21,7 +21,7 @@ from comparisons.experiments.pool import in_processes
 from comparisons.experiments.ray_cluster import on_a_cluster
 from comparisons.experiments.results import as_csv
 from comparisons.experiments.sweep_file import SweepFile
-from comparisons.files import check_outputs, keep
+from comparisons.files import check_outputs, keep, shown
 from streaming.errors import SettingsError, StreamError
 from streaming.loading.machine import read_machine
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=int, default=_cores(), help="processes without Ray, one core each (default: all cores)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="file for the rows, .jsonl, each as it is measured")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="at the end, all rows of the sweep as CSV")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="at the end, whatever ends it, all rows as CSV")
     parser.add_argument("--resume", action="store_true", help="leave out the cells whose rows are in the file")
     add_ray(parser)
     parser.set_defaults(command=_command)
@@ -70,9 +70,10 @@ def _command(arguments: argparse.Namespace) -> None:
         except (KeyboardInterrupt, StreamError):
             _tell_what_is_there(file, arguments.out)
             raise
-    rows = [row for row in file.rows if row.cell in set(cells)]
-    if arguments.csv and rows:
-        keep(arguments.csv, as_csv(rows))
+        finally:
+            rows = [row for row in file.rows if row.cell in set(cells)]
+            if arguments.csv and rows:
+                keep(arguments.csv, as_csv(rows))
     _tell(rows, len(cells), len(failures), time.monotonic() - began)
 
 
@@ -101,7 +102,7 @@ def _given_up(cell: Cell, words: str) -> Failure:
 def _tell_what_is_there(file: SweepFile, out: Path | None) -> None:
     """A sweep that is stopped loses nothing: its rows are in its file, or else here."""
     if out:
-        print(f"Stopped: finished cells are in {out}; go on with --resume.", file=sys.stderr)
+        print(f"Stopped: finished cells are in {shown(out)}; go on with --resume.", file=sys.stderr)
     elif file.rows:
         print(table(file.rows))
 

@@ -141,7 +141,11 @@ def _check(experiment: Experiment, request: Request) -> None:
 
 
 def run(
-    experiment: Experiment, subjects: Sequence[Subject], bar: Bar = no_bar, *, keep_interrupted: bool = False
+    experiment: Experiment,
+    subjects: Sequence[Subject],
+    bar: Bar = no_bar,
+    *,
+    kept: Callable[[Result], object] = lambda _: None,
 ) -> Result:
     """Measure every subject, in turn; where the memory ends, the result is what was measured until then.
 
@@ -149,11 +153,11 @@ def run(
         experiment: what to measure.
         subjects: on what.
         bar: shows how far it is.
-        keep_interrupted: also where a signal asks for the end.
+        kept: given what was measured until then, where a signal or an error ends it, which is raised afterwards.
 
     Raises:
         SettingsError: there was nothing to measure.
-        StreamError: a model gives no numbers.
+        StreamError: a model computes NaN.
     """
     rows: list[Row] = []
     complete = True
@@ -162,13 +166,17 @@ def run(
             rows.append(row)
     except (MemoryError, torch.OutOfMemoryError):
         complete = False
-    except KeyboardInterrupt:
-        if not (rows and keep_interrupted):
-            raise
-        complete = False
+    except BaseException:
+        if rows:
+            kept(_result(experiment, subjects, rows, complete=False))
+        raise
     if not rows:
         remedy = "give more --tokens" if complete else "there was no memory left: give a smaller --cache, or --tokens"
         raise SettingsError(f"{experiment.name.capitalize()} measured nothing: {remedy}.")
+    return _result(experiment, subjects, rows, complete=complete)
+
+
+def _result(experiment: Experiment, subjects: Sequence[Subject], rows: Sequence[Row], *, complete: bool) -> Result:
     about = About(
         text=subjects[0].request.source,
         tokens=max(len(subject.ids) for subject in subjects),

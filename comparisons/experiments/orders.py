@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 
@@ -78,19 +78,22 @@ def check(order: Order, *, here: bool) -> None:
         _load(order.model, order.device, order.dtype)
 
 
-def outcomes(orders: Sequence[Order], bar: Bar, *, ray: str | None) -> Iterator[Done]:
+def outcomes(
+    orders: Sequence[Order], bar: Bar, *, ray: str | None, kept: Callable[[Order, Result], object]
+) -> Iterator[Done]:
     """Measure orders, in turn here or side by side on a Ray cluster, where what is timed comes last and alone.
 
     Args:
         orders: all of one model, and with the same settings.
         bar: shows how far each is; not on a cluster.
         ray: the address of the cluster, or None.
+        kept: given, of an order that an error or a signal ends here, what was measured until then.
 
     Raises:
         SettingsError: the cluster cannot be used.
     """
     if ray is None:
-        yield from (outcome(order, bar) for order in orders)
+        yield from (outcome(order, bar, partial(kept, order)) for order in orders)
         return
     timed = [order for order in orders if EXPERIMENTS[order.experiment].timed]
     others = [order for order in orders if order not in timed]
@@ -102,7 +105,7 @@ def _given_up(order: Order, words: str) -> Done:
     return Done(order=order, result=None, why=words)
 
 
-def outcome(order: Order, bar: Bar = no_bar) -> Done:
+def outcome(order: Order, bar: Bar = no_bar, kept: Callable[[Result], object] = lambda _: None) -> Done:
     """Measure an order in this process; what is refused comes back as words."""
     torch.set_num_threads(order.threads)
     experiment = EXPERIMENTS[order.experiment]
@@ -113,7 +116,8 @@ def outcome(order: Order, bar: Bar = no_bar) -> Done:
             sampled=order.sampled,
         )
         loaded = _load(order.model, order.device, order.dtype)
-        return Done(order=order, result=run(experiment, [prepare(experiment, loaded, request)], bar))
+        subject = prepare(experiment, loaded, request)
+        return Done(order=order, result=run(experiment, [subject], bar, kept=kept))
     except StreamingError as error:
         return Done(order=order, result=None, why=str(error))
 

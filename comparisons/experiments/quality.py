@@ -11,8 +11,8 @@ import json
 import math
 import platform
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
 from torch import Tensor
@@ -30,7 +30,7 @@ from comparisons.experiments.measuring import (
 from comparisons.experiments.recall import TOKENS, ask, chance
 from comparisons.experiments.subjects import Request, Subject
 from comparisons.limits import Range
-from comparisons.metrics import perplexity, rounded
+from comparisons.metrics import finite_or_none, perplexity, rounded
 from comparisons.text.choices import Reading
 from comparisons.text.feeds import Feed
 from streaming.errors import SettingsError
@@ -44,6 +44,9 @@ __all__ = [
     "Quality",
     "Recall",
     "TextQuality",
+    "as_dict",
+    "as_json",
+    "figures",
     "language_reference",
     "measure",
     "recall",
@@ -166,11 +169,18 @@ class Quality:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; six digits are more than repeat."""
-        return {name: _six_digits(value) for name, value in asdict(self).items()}
+        return as_dict(asdict(self))
 
-    def as_json(self) -> str:
-        """As it stands in a file: a line for each figure, a line for each row of a matrix."""
-        return re.sub(r"\[\s+([^][{}]+?)\s+\]", _on_one_line, json.dumps(self.as_dict(), indent=1)) + "\n"
+
+def as_dict(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of a `Quality`, all of them or some, for JSON: six digits are more than repeat; null is no number."""
+    return {name: _six_digits(value) for name, value in figures.items()}
+
+
+def as_json(figures: Mapping[str, Any]) -> str:
+    """As they stand in a file: a line for each figure, a line for each row of a matrix."""
+    written = json.dumps(as_dict(figures), indent=1, allow_nan=False)
+    return re.sub(r"\[\s+([^][{}]+?)\s+\]", _on_one_line, written) + "\n"
 
 
 def measure(
@@ -182,10 +192,23 @@ def measure(
     texts: Mapping[str, Feed] | None = None,
     places: int = PLACES,
 ) -> Quality:
-    """Measure a model; all policies read the same tokens.
+    """Measure a model: all that `figures` gives."""
+    return Quality(**dict(figures(loaded, seed=seed, tokens=tokens, budget=budget, texts=texts, places=places)))
+
+
+def figures(
+    loaded: LoadedModel,
+    *,
+    seed: int = 0,
+    tokens: int = 200_000,
+    budget: int | None = None,
+    texts: Mapping[str, Feed] | None = None,
+    places: int = PLACES,
+) -> Iterator[tuple[str, Any]]:
+    """The figures of a `Quality` by name, each as soon as it is measured; those of several parts, part by part.
 
     Args:
-        loaded: the model.
+        loaded: the model; all policies read the same tokens.
         seed: of the prompt stream, one that was not trained on.
         tokens: of the prompt stream.
         budget: of the caches, in tokens; half the training length by default.
@@ -194,37 +217,47 @@ def measure(
 
     Raises:
         SettingsError: the budget is out of range, or the stream or a text is too short for it.
+        StreamError: the model computes NaN.
     """
     budget = loaded.context // 2 if budget is None else budget
     _budgets(loaded).check("budget", budget)
     ids = prompt_ids(loaded, seed=seed, tokens=tokens)
     _require_length("The stream", ids, budget)
+    about = {"model": loaded.name, "seed": seed, "tokens": tokens, "context": loaded.context, "budget": budget}
+    yield from about.items()
+    yield "in_context", perplexity(in_context(loaded, ids, budget))
     subject = _subject(loaded, ids, budget, places, seed=seed)
+    yield from _by_policy(subject, budget)
+    sizes = _cache_sizes(loaded)
+    yield from _parts("budgets", sizes, lambda n: subject.read(sinks_policy(SINKS, n)).perplexity)
+    yield "attention", _attention(loaded, ids[:ATTENTION_STRETCH], budget)
+    measured: list[TextQuality] = []
+    for name, text in (language_reference(loaded) | dict(texts or {})).items():
+        measured.append(_on_text(loaded, name, first_ids(text, min(tokens, STRETCH)), budget, places))
+        yield "texts", list(measured)
+    yield "recall", recall(loaded, seed=seed, tokens=min(tokens, TOKENS), budget=budget)
+
+
+def _by_policy(subject: Subject, budget: int) -> Iterator[tuple[str, Any]]:
+    """Of the prompt stream, in a cache of this budget."""
+    yield from _parts("sinks", COUNTS, lambda n: subject.read(sinks_policy(n, budget)).perplexity)
+    four, tenth = subject.read(sinks_policy(SINKS, budget)).nats, max(1, len(subject.ids) // 10)
+    yield "first", perplexity(four[budget : budget + tenth])
+    yield "last", perplexity(four[-tenth:])
     rows = {row.row: row for row in tables.policies(subject, no_bar)}
-    four, tenth = subject.read(sinks_policy(SINKS, budget)).nats, max(1, tokens // 10)
-    return Quality(
-        model=loaded.name,
-        seed=seed,
-        tokens=tokens,
-        context=loaded.context,
-        budget=budget,
-        in_context=perplexity(in_context(loaded, ids, budget)),
-        sinks={str(n): subject.read(sinks_policy(n, budget)).perplexity for n in COUNTS},
-        first=perplexity(four[budget : budget + tenth]),
-        last=perplexity(four[-tenth:]),
-        dense=_known(rows["dense"].perplexity),
-        sinks_with_dense=_known(rows["dense"].reference),
-        recompute=_known(rows["recompute"].perplexity),
-        sinks_there=_known(rows["recompute"].reference),
-        places=rows["recompute"].tokens,
-        budgets={str(n): subject.read(sinks_policy(SINKS, n)).perplexity for n in _cache_sizes(loaded)},
-        attention=_attention(loaded, ids[:ATTENTION_STRETCH], budget),
-        texts=[
-            _on_text(loaded, name, first_ids(text, min(tokens, STRETCH)), budget, places)
-            for name, text in (language_reference(loaded) | dict(texts or {})).items()
-        ],
-        recall=recall(loaded, seed=seed, tokens=min(tokens, TOKENS), budget=budget),
-    )
+    yield "dense", _known(rows["dense"].perplexity)
+    yield "sinks_with_dense", _known(rows["dense"].reference)
+    yield "recompute", _known(rows["recompute"].perplexity)
+    yield "sinks_there", _known(rows["recompute"].reference)
+    yield "places", rows["recompute"].tokens
+
+
+def _parts(name: str, keys: Iterable[int], measured: Callable[[int], float]) -> Iterator[tuple[str, dict[str, float]]]:
+    """A figure of several numbers, as it grows."""
+    found: dict[str, float] = {}
+    for key in keys:
+        found[str(key)] = measured(key)
+        yield name, dict(found)
 
 
 def _budgets(loaded: LoadedModel) -> Range:
@@ -247,11 +280,13 @@ def language_reference(loaded: LoadedModel) -> dict[str, Feed]:
 
 
 def _six_digits(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _six_digits(asdict(value))
     if isinstance(value, dict):
         return {name: _six_digits(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_six_digits(each) for each in value]
-    return rounded(value, 6) if isinstance(value, float) else value
+    return rounded(finite_or_none(value), 6) if isinstance(value, float) else value
 
 
 def _on_one_line(found: re.Match[str]) -> str:

@@ -68,7 +68,11 @@ def _circumstances(result: Result) -> str:
     )
     text = f"{about.text[0].upper()}{about.text[1:]}, {about.tokens:,} tokens"
     threads = f"{about.threads} thread" + ("s" if about.threads != 1 else "")
-    ended = "" if about.complete else " It ended before all was measured: the memory did not last, or it was stopped."
+    ended = (
+        ""
+        if about.complete
+        else " It ended before all was measured: the memory did not last, it was stopped, or a model failed."
+    )
     return f"{text}. {models}. {threads}, torch {about.torch}.{ended}"
 
 

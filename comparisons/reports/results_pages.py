@@ -5,11 +5,11 @@ A page is an entry in `PAGES`. `python -m comparisons report` writes them all; a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from comparisons.documents import parsed
 from comparisons.experiments import results
 from comparisons.experiments.catalogue import EXPERIMENTS
 from comparisons.experiments.quality import Quality
@@ -49,13 +49,13 @@ def quality(name: str) -> dict[str, Any]:
     """What `measure --save` wrote beside a bundled model."""
     path = models.BUNDLED / name / "quality.json"
     try:
-        known: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        known: dict[str, Any] = parsed(path.read_text("utf-8"))
     except OSError:
         known = {}
     if missing := {field.name for field in fields(Quality)} - known.keys():
         raise SettingsError(
-            f"{path} is not there or of an earlier version (no {min(missing)!r}): run `python -m comparisons measure "
-            f"{name} --save {path}`."
+            f"{path} is not there, not whole, or of an earlier version (no {min(missing)!r}): run "
+            f"`python -m comparisons measure {name} --save {path}`."
         )
     return known
 

@@ -17,7 +17,7 @@ from comparisons.reports.markdown import markdown
 from comparisons.text.opening import open_texts
 from comparisons.text.sources import Texts
 from streaming import models
-from streaming.errors import SettingsError
+from streaming.errors import SettingsError, StreamError
 from tests.support.speaking import loaded
 
 SMALL = Request(tokens=300, sampled=3)
@@ -124,6 +124,21 @@ def test_where_the_memory_ends_nothing_is_lost() -> None:
     result = run(replace(experiment, measure=measure), [subject])
     assert [row.row for row in result.rows] == ["16"]
     assert "the memory did not last" in markdown(result)
+
+
+@pytest.mark.parametrize("error", [StreamError("The model gives no number (NaN)."), KeyboardInterrupt(), ValueError()])
+def test_what_an_error_or_a_signal_leaves_is_kept_before_it_is_raised(error: BaseException) -> None:
+    experiment, found = EXPERIMENTS["table 6"], []
+
+    def measure(subject: Subject, bar: Bar) -> Iterator[Row]:
+        yield from experiment.measure(subject, bar)
+        raise error
+
+    subject = prepare(experiment, loaded(), Request(tokens=300, caches=(16, 32)))
+    with pytest.raises(type(error)):
+        run(replace(experiment, measure=measure), [subject], kept=found.append)
+    assert [row.row for row in found[0].rows] == ["16", "32"]
+    assert not found[0].about.complete and "a model failed" in markdown(found[0])
 
 
 def test_a_stream_without_questions_is_too_short() -> None:

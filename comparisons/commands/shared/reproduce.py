@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -60,7 +60,12 @@ def _reproduce(experiment: Experiment, arguments: argparse.Namespace) -> None:
         for name in arguments.model or experiment.models
     ]
     _check_names([each.name for each in loaded])
-    result = run(experiment, [prepare(experiment, each, request) for each in loaded], progress, keep_interrupted=True)
+    subjects = [prepare(experiment, each, request) for each in loaded]
+    told = partial(_tell, experiment, files)
+    told(run(experiment, subjects, progress, kept=told))
+
+
+def _tell(experiment: Experiment, files: Mapping[str, Path], result: Result) -> None:
     try:
         _write(result, experiment, files)
     finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from comparisons.experiments import checkpoints
+from comparisons.experiments import checkpoints, results
 from comparisons.recordings import dialogues, files
 from tests.support import speaking
 from tests.support.serving import ROOT
@@ -29,12 +29,14 @@ class Measuring:
         long: what to add, so that it goes on and on.
         after: what it has said, and how often, when there is something to keep; or "" and seconds.
         kept: how much was measured, by its folder and its standard output.
+        soon: whether one that ends by itself does so within a second or two.
     """
 
     argv: list[str]
     long: list[str]
     after: tuple[str, int]
     kept: Callable[[Path, str], float]
+    soon: bool = True
 
 
 def _tokens(folder: Path, _: str) -> float:
@@ -49,8 +51,25 @@ def _rows(folder: Path, _: str) -> float:
     return len(list(csv.DictReader((folder / "out.csv").read_text("utf-8").splitlines())))
 
 
-def _saved(folder: Path, _: str) -> float:
-    return json.loads((folder / "out.json").read_text("utf-8"))["tokens"]
+def _saved(folder: Path, out: str) -> float:
+    """Figures in the file; the same are said."""
+    saved = json.loads((folder / "out.json").read_text("utf-8"))
+    assert not out.strip() or json.loads(out.splitlines()[-1]) == saved
+    return len(saved["sinks"])
+
+
+def _timed(folder: Path, _: str) -> float:
+    return sum(len(result["rows"]) for result in json.loads((folder / "out.json").read_text("utf-8"))["results"])
+
+
+def _compared(folder: Path, _: str) -> float:
+    return len(json.loads((folder / "out.json").read_text("utf-8")))
+
+
+def _experiments(folder: Path, _: str) -> float:
+    """Rows of what was whole, and of what was not."""
+    kept = [path for path in (folder / "paper").glob("*.json") if path.stem != "settings"]
+    return min(len(results.load(path.read_text("utf-8")).rows) for path in kept)
 
 
 def _checkpoint(folder: Path, _: str) -> float:
@@ -86,9 +105,29 @@ COMMANDS = {
         ("0%|", 3),
         _rows,
     ),
-    "measure": Measuring(["measure", "MODEL", "--tokens", "400", "--save", "out.json"], [], ("", 0), _saved),
+    "measure": Measuring(
+        ["measure", "MODEL", "--tokens", "400", "--save", "out.json"],
+        ["--tokens", "100000"],
+        ("measured: sinks", 1),
+        _saved,
+    ),
+    "paper": Measuring(
+        ["paper", "MODEL", "--sampled", "2", "--tokens", "300", "--out", "paper", "--only", "table-2"],
+        ["--only", "table-6", "table-2", "--tokens", "12000"],
+        ("sinks:1+", 1),
+        _experiments,
+    ),
+    "bench": Measuring(["bench", "MODEL", "--json", "out.json"], ["--threads", "1"], (" / ", 1), _timed, soon=False),
+    "dtypes": Measuring(
+        ["dtypes", "--json", "out.json"],
+        ["--sizes", "4M,30M", "--threads", "1"],
+        ("threads: ", 1),
+        _compared,
+        soon=False,
+    ),
 }
 LONG = [name for name, command in COMMANDS.items() if command.long]
+SOON = [name for name, command in COMMANDS.items() if command.soon]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +161,7 @@ def ended(forked, model: str, folder: Path, name: str, ending: str, *more: str) 
 
 @pytest.mark.parametrize(
     ("name", "ending"),
-    [*((name, "SIGHUP") for name in LONG), ("run", "SIGTERM"), ("table", "SIGTERM"), ("chat", "SIGINT")],
+    [*((name, "SIGHUP") for name in LONG), ("run", "SIGTERM"), ("bench", "SIGTERM"), ("chat", "SIGINT")],
 )
 def test_a_signal_ends_a_command_and_keeps_what_it_measured(forked, model, tmp_path, name, ending):
     done = ended(forked, model, tmp_path, name, ending, *COMMANDS[name].long)
@@ -133,7 +172,7 @@ def test_a_signal_ends_a_command_and_keeps_what_it_measured(forked, model, tmp_p
 
 @pytest.mark.parametrize(
     ("name", "ending"),
-    [*((name, "head") for name in COMMANDS), ("run", "ascii"), ("chat", "ascii"), ("table", "closed")],
+    [*((name, "head") for name in SOON), *((name, "ascii") for name in SOON), ("table", "closed")],
 )
 def test_what_cannot_be_said_is_no_reason_to_lose_anything(forked, model, tmp_path, name, ending):
     done = ended(forked, model, tmp_path, name, ending)
