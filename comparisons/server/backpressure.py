@@ -18,7 +18,7 @@ class Patience:
     """How long a run waits for a visitor who does not read.
 
     Attributes:
-        hold_seconds: after so long its lanes are held, so that they work for nobody; one who never read is given up.
+        hold_seconds: after so long its lanes are held, so that they work for nobody.
         grace_seconds: after so long it ends.
     """
 
@@ -59,11 +59,6 @@ class Audience:
         taken = self._told - unread
         if not unread or taken > self._taken:
             self._taken, self._since = taken, self._clock()
-
-    @property
-    def ever_read(self) -> bool:
-        """Whether anything was taken."""
-        return self._taken > 0
 
     @property
     def away_seconds(self) -> float:

@@ -227,9 +227,8 @@ class Session:
 
     def _look_after(self) -> None:
         """Stop it where its turn is over or its reader does not come back; hold it while the reader is away."""
-        audience, patience = self._told.audience, self._shared.patience
-        away = audience.away_seconds
-        if away > (patience.grace_seconds if audience.ever_read else patience.hold_seconds):
+        away, patience = self._told.audience.away_seconds, self._shared.patience
+        if away > patience.grace_seconds:
             self.stop("idle")
         run = self._run
         if run is None:

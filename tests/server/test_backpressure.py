@@ -31,7 +31,6 @@ def test_a_reader_who_takes_everything_is_never_away(clock):
     for _ in range(1000):
         tell(audience, clock, unread=0)
         assert audience.away_seconds == 0
-    assert audience.ever_read
 
 
 def test_messages_that_pile_up_are_read_by_nobody(clock):
@@ -39,7 +38,6 @@ def test_messages_that_pile_up_are_read_by_nobody(clock):
     for number in range(1, 50):
         tell(audience, clock, unread=number)
         assert audience.away_seconds == number
-    assert not audience.ever_read
 
 
 def test_a_reader_who_takes_late_is_there_until_nothing_more_is_taken(clock):

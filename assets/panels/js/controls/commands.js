@@ -24,8 +24,7 @@ export function drawControls(state) {
 export function startRun(state, preset = null) {
   const text = state.starting || preset ? "" : ownText(state);
   if (state.starting || text === null) return;
-  state.starting = true;
-  state.preset = preset;
+  Object.assign(state, { starting: true, preset, token: null });
   if (preset) state.trigger("preset", { name: preset });
   else state.trigger("start", { text });
   state.draw();
