@@ -38,14 +38,16 @@ test: smollm2 $(VENV)/test.stamp browser lint  ## everything the tests need, the
 LOWEST := $(shell sed -n 's/^\(torch\|transformers\)>=\([0-9.]*\),.*/\1==\2.*/p' requirements.txt)
 OLDEST ?= python3.11
 NEWEST ?= python3.13
+# What depends on torch and transformers; TESTED="tests --ignore tests/browser" is nearly everything.
+TESTED ?= tests/streaming tests/runs tests/text
 
 define tested  # a Python, what to call it, what to pin
 	$(1) -m venv --clear .versions/$(2)
 	.versions/$(2)/bin/python -m pip install --quiet $(3) --requirement requirements-dev.txt
-	.versions/$(2)/bin/python -m pytest $(APART) --ignore tests/browser
+	.versions/$(2)/bin/python -m pytest $(APART) $(TESTED)
 endef
 
-versions:  ## the tests, but for the browser's, on the oldest and the newest versions that are claimed
+versions:  ## the engine's tests, on the oldest and the newest versions that are claimed
 	$(call tested,$(OLDEST),oldest,$(foreach pin,$(LOWEST),'$(pin)'))
 	$(call tested,$(NEWEST),newest)
 

@@ -55,7 +55,8 @@ def _bench(arguments: argparse.Namespace) -> None:
             use_threads(threads)
             _measure(arguments, dtype, threads, results)
     finally:  # what was measured before a signal came, too
-        _keep(json.dumps({"about": _about(), "results": results}, allow_nan=False), arguments.json)
+        if any(result["rows"] for result in results):
+            _keep(json.dumps({"about": _about(), "results": results}, allow_nan=False), arguments.json)
 
 
 def _keep(told: str, path: Path | None) -> None:

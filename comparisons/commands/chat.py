@@ -105,7 +105,8 @@ def _kept(dialogue: Dialogue, loaded: LoadedModel, arguments: argparse.Namespace
         ended = 130
     finally:
         recording = dialogues.recorded(dialogue, loaded)
-        _say(recording, out, in_json=arguments.json)
+        if any(lane.turns for lane in recording.lanes):
+            _say(recording, out, in_json=arguments.json)
     return ended or int(any(lane.status == "failed" for lane in recording.lanes))
 
 

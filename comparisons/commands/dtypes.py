@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
+from comparisons.commands.arguments import use_threads
 from comparisons.documents import parsed
-from comparisons.experiments.dtypes import SHAPES, compare_dtypes
+from comparisons.experiments import dtypes
 from comparisons.files import check_output, keep, shown
 from streaming.errors import SettingsError
 
@@ -20,8 +21,10 @@ __all__ = ["add_arguments"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`dtypes`."""
-    parser.add_argument("--sizes", default=",".join(SHAPES), help="of models (default: %(default)s)")
-    parser.add_argument("--threads", default="1,2", help="of torch (default: %(default)s)")
+    parser.add_argument(
+        "--sizes", nargs="+", choices=dtypes.SHAPES, default=list(dtypes.SHAPES), help="of models (default: all)"
+    )
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], help="of torch (default: 1 2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="add the rows to this file")
     parser.add_argument(
         "--without-hardware", action="store_true",
@@ -34,8 +37,9 @@ def _dtypes(arguments: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     before = _before(arguments.json) if arguments.json else []
     hardware = False if arguments.without_hardware else None
-    threads = [int(count) for count in arguments.threads.split(",")]
-    for row in compare_dtypes(arguments.sizes.split(","), threads, hardware=hardware):
+    for count in arguments.threads:
+        use_threads(count)
+    for row in dtypes.compare_dtypes(arguments.sizes, arguments.threads, hardware=hardware):
         rows.append(asdict(row) | {"torch": torch.__version__})
         reads, steps = "{:8.0f} {:8.0f} tokens/s".format(*row.read), "{:7.2f} {:7.2f} ms a step".format(*row.step)
         if arguments.json:

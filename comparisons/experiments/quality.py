@@ -223,9 +223,10 @@ def figures(
     _budgets(loaded).check("budget", budget)
     ids = prompt_ids(loaded, seed=seed, tokens=tokens)
     _require_length("The stream", ids, budget)
-    about = {"model": loaded.name, "seed": seed, "tokens": tokens, "context": loaded.context, "budget": budget}
-    yield from about.items()
-    yield "in_context", perplexity(in_context(loaded, ids, budget))
+    about: dict[str, Any] = {"model": loaded.name, "seed": seed, "tokens": tokens}
+    about |= {"context": loaded.context, "budget": budget}
+    in_context_perplexity = perplexity(in_context(loaded, ids, budget))
+    yield from (about | {"in_context": in_context_perplexity}).items()
     subject = _subject(loaded, ids, budget, places, seed=seed)
     yield from _by_policy(subject, budget)
     sizes = _cache_sizes(loaded)

@@ -56,10 +56,43 @@ def test_a_command_that_is_not_there_is_refused_with_those_that_are(capsys) -> N
     assert "'marathon'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["bench", "run", "marathon", "table 1", "figure 10"])
+@pytest.mark.parametrize("command", ["bench", "run", "marathon", "table 1", "figure 10", "dtypes"])
 @pytest.mark.parametrize("threads", [0, -3, 10**9])
 def test_every_command_with_threads_refuses_a_number_that_is_none(command: str, threads: int, capsys, tmp_path) -> None:
     at = ["--out", str(tmp_path / "out.json")] if command in ("run", "marathon") else []
     assert main([*command.split(), *at, "--threads", str(threads)]) == 2
     assert "--threads must be from 1" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+REFUSED = (
+    "bench ./nowhere --json OUT",
+    "chat ./nowhere --out OUT",
+    "dtypes --threads 0 --json OUT",
+    "export OUT --html OTHER",
+    "export OTHER --html OUT",
+    "figure 10 --model ./nowhere --csv OUT",
+    "marathon ./nowhere --json OUT --out OTHER",
+    "measure ./nowhere --save OUT",
+    "measure sink --budget 1 --save OUT",
+    "paper ./nowhere --out OTHER",
+    "record ./nowhere --out OUT",
+    "run ./nowhere --out OUT",
+    "run sink --policies sinks:4 --out OUT",
+    "sweep --models sink --out OUT",
+    "sweep --models sink --sinks 4 --cache 2 --csv OUT",
+    "table 1 --model ./nowhere --json OUT",
+    "table 1 --model sink --cache 2 --json OUT",
+)
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_a_command_that_refuses_has_touched_nothing(command: str, capsys, tmp_path) -> None:
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text("mine")
+    places = {"OUT": str(mine), "OTHER": str(tmp_path / "other")}
+    assert main([places.get(word, word) for word in command.split()]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("comparisons: ") and not said.out
+    assert mine.read_text() == "mine"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != mine]

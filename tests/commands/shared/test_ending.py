@@ -120,7 +120,7 @@ COMMANDS = {
     "bench": Measuring(["bench", "MODEL", "--json", "out.json"], ["--threads", "1"], (" / ", 1), _timed, soon=False),
     "dtypes": Measuring(
         ["dtypes", "--json", "out.json"],
-        ["--sizes", "4M,30M", "--threads", "1"],
+        ["--sizes", "4M", "30M", "--threads", "1"],
         ("threads: ", 1),
         _compared,
         soon=False,
