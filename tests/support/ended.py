@@ -52,7 +52,7 @@ def watch(case: dict[str, Any], pid: int, out: int, err: int) -> dict[str, Any]:
     """Read what it says; when it has said `after` often enough, end it in the wanted way."""
     texts, open_, end = {out: b"", err: b""}, {out, err}, time.monotonic() + LONGEST_SECONDS
     (word, count), began = case["after"], time.monotonic()
-    number = getattr(signal, case["ending"], None)
+    numbers = [getattr(signal, name) for name in case["ending"].split("+") if hasattr(signal, name)]
     while open_:
         for each in select.select(list(open_), [], [], 0.05)[0]:
             data = os.read(each, 65536)
@@ -62,9 +62,9 @@ def watch(case: dict[str, Any], pid: int, out: int, err: int) -> dict[str, Any]:
                 os.close(each)
         said = sum(text.count(word.encode()) for text in texts.values()) >= count
         late = not word and time.monotonic() - began > count
-        if number and (late or (word and said)):
-            os.kill(pid, number)
-            number = None
+        if numbers and (late or (word and said)):
+            os.kill(pid, numbers.pop(0))
+            word, count = "", time.monotonic() - began + 0.03  # another one follows soon
         if time.monotonic() > end:
             os.kill(pid, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

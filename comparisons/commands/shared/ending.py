@@ -1,7 +1,8 @@
 """How a command ends: by itself, by a signal, or because nobody reads what it says. What was measured is kept.
 
 Signals (Ctrl-C, a polite kill, a terminal that is closed) are exceptions like Ctrl-C's, or are noted by commands that
-stop in good order. What a command says is never the reason for its end: a reader that has left is no error, and what
+stop in good order. The first one is enough: a terminal that is closed sends two at once, by its kernel and its shell,
+and a service manager one of each kind; while what was measured is written, only Ctrl-C counts. What a command says is never the reason for its end: a reader that has left is no error, and what
 an encoding cannot say is replaced.
 """
 
@@ -40,11 +41,12 @@ class Ended(KeyboardInterrupt):
 
 @contextmanager
 def heard() -> Iterator[list[int]]:
-    """Every signal raises `Ended`; gives a list of those that came."""
+    """A signal raises `Ended`, and so does every Ctrl-C after it; gives a list of those that came."""
     came: list[int] = []
 
     def end(number: int, _: FrameType | None) -> None:
         came.append(number)
+        _listen_to_ctrl_c_alone()
         raise Ended(number)
 
     with _handled(end):
@@ -53,16 +55,22 @@ def heard() -> Iterator[list[int]]:
 
 @contextmanager
 def noted() -> Iterator[list[int]]:
-    """One signal is noted in the list, so that the work ends in good order; a second one ends the process."""
+    """A signal is noted in the list, so that the work ends in good order; Ctrl-C after it ends the process."""
     came: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
         came.append(number)
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        _listen_to_ctrl_c_alone()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with _handled(note):
         yield came
+
+
+def _listen_to_ctrl_c_alone() -> None:
+    for number in SIGNALS:
+        if number != signal.SIGINT:
+            signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -161,11 +161,16 @@ def ended(forked, model: str, folder: Path, name: str, ending: str, *more: str) 
 
 @pytest.mark.parametrize(
     ("name", "ending"),
-    [*((name, "SIGHUP") for name in LONG), ("run", "SIGTERM"), ("bench", "SIGTERM"), ("chat", "SIGINT")],
+    [
+        *((name, "SIGHUP+SIGHUP") for name in LONG),
+        ("run", "SIGTERM+SIGHUP"),
+        ("bench", "SIGTERM"),
+        ("chat", "SIGINT+SIGHUP"),
+    ],
 )
 def test_a_signal_ends_a_command_and_keeps_what_it_measured(forked, model, tmp_path, name, ending):
     done = ended(forked, model, tmp_path, name, ending, *COMMANDS[name].long)
-    assert done["code"] == 128 + getattr(signal, ending), done
+    assert done["code"] == 128 + getattr(signal, ending.partition("+")[0]), done
     assert COMMANDS[name].kept(tmp_path, done["out"]) > 0
     assert "Traceback" not in done["err"]
 
