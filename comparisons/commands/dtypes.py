@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from comparisons.commands.arguments import use_threads
+from comparisons.commands.shared.arguments import use_threads
 from comparisons.documents import parsed
 from comparisons.experiments import dtypes
 from comparisons.files import check_output, keep, shown

@@ -2,8 +2,8 @@
 
 Signals (Ctrl-C, a polite kill, a terminal that is closed) are exceptions like Ctrl-C's, or are noted by commands that
 stop in good order. The first one is enough: a terminal that is closed sends two at once, by its kernel and its shell,
-and a service manager one of each kind; while what was measured is written, only Ctrl-C counts. What a command says is never the reason for its end: a reader that has left is no error, and what
-an encoding cannot say is replaced.
+and a service manager one of each kind; so after the first, only Ctrl-C counts. What a command says is never the reason
+for its end: a reader that has left is no error, and what an encoding cannot say is replaced.
 """
 
 from __future__ import annotations
