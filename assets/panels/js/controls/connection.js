@@ -76,7 +76,7 @@ function leave(state) {
   const panel = window.gradio_config?.components.find(({ props }) => props.elem_id === "panel");
   const run = state.loading?.run ?? (isLive(state) ? state.told.run : null);
   if (!panel || !run) return;
-  const request = { data: [{ run, action: "stop" }], fn_name: "control", component_id: panel.id, session_hash: "leaving" };
+  const request = { data: { run, action: "stop" }, fn_name: "control", component_id: panel.id, session_hash: "leaving" };
   navigator.sendBeacon("gradio_api/component_server/", new Blob([JSON.stringify(request)], { type: "application/json" }));
 }
 
