@@ -20,7 +20,7 @@ from transformers.cache_utils import Cache
 from streaming.cache import StreamCache
 from streaming.conversation import ANEW, Conversation
 from streaming.errors import StreamError
-from streaming.forward import CHUNK, new_cache, read_into
+from streaming.forward import CHUNK, new_cache, read_into, require_numbers
 from streaming.view import device_of
 from streaming.window import SinkWindow
 
@@ -152,6 +152,7 @@ class SinkCache(_Guarded):
         """Read (B, m) ids within a turn, m at least 1; return the logits (B, V) after the last."""
         self._broken = True  # until all is in order again, whatever happens and whenever
         logits = read_into(view, self._cache, ids.to(device_of(view), torch.long), chunk=chunk)
+        require_numbers(logits)
         self._conversation.add(ids)
         self._broken = False
         return logits

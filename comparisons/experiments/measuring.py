@@ -17,7 +17,7 @@ from torch import Tensor
 from comparisons.metrics import perplexity
 from comparisons.text.feeds import Feed, PromptFeed
 from streaming import families
-from streaming.forward import new_cache, read_into
+from streaming.forward import new_cache, read_into, require_numbers
 from streaming.models import LoadedModel
 from streaming.policy import Policy
 from streaming.stream import open_stream
@@ -191,4 +191,6 @@ def recompute_step(loaded: LoadedModel, window: Tensor) -> Tensor:
     """Encode (n,) tokens from nothing, as the policy `recompute` does for every token: logits (1, V) after the last."""
     model = families.prepare(loaded.model)
     cache = new_cache(model, SinkWindow(sinks=0, recent=None))
-    return read_into(model, cache, window[None].to(device_of(model)))
+    logits = read_into(model, cache, window[None].to(device_of(model)))
+    require_numbers(logits)
+    return logits

@@ -102,6 +102,8 @@ def test_a_model_without_numbers_is_refused() -> None:
         model.lm_head.weight.fill_(math.nan)
     with pytest.raises(StreamError, match="float32"):
         read(replace(loaded(), model=model), Policy.parse("window:16"), ids(40))
+    with pytest.raises(StreamError, match="float32"):
+        recomputed(replace(loaded(), model=model), 16, ids(40), np.array([30]))
 
 
 def test_the_first_tokens_of_a_text_begin_with_the_start_token() -> None:
