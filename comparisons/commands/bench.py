@@ -89,8 +89,8 @@ def _measure(arguments: argparse.Namespace, dtype: str, threads: int, results: l
     result: dict[str, Any] = {**about, "hardware": ceilings, "rows": [], "peers": []}
     results.append(result)
     for row in bench(loaded, settings):
-        _tell(row)
         result["rows"].append(_finite({**asdict(row), "reached": row.reached}))
+        _tell(row)
     result["peers"] = _peers(arguments.peers, loaded, threads)
 
 

@@ -49,7 +49,7 @@ def heard() -> Iterator[list[int]]:
         _listen_to_ctrl_c_alone()
         raise Ended(number)
 
-    with _handled(end):
+    with _handled(end, came):
         yield came
 
 
@@ -63,7 +63,7 @@ def noted() -> Iterator[list[int]]:
         _listen_to_ctrl_c_alone()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    with _handled(note):
+    with _handled(note, came):
         yield came
 
 
@@ -74,8 +74,11 @@ def _listen_to_ctrl_c_alone() -> None:
 
 
 @contextmanager
-def _handled(handler: Any) -> Iterator[None]:
-    """What the process was started to ignore (`nohup`) stays ignored; only a main thread hears signals."""
+def _handled(handler: Any, came: list[int]) -> Iterator[None]:
+    """What the process was started to ignore (`nohup`) stays ignored; only a main thread hears signals.
+
+    Once one has come the process is about to end, and must not be killed by the second before it has.
+    """
     main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in SIGNALS if main}
     before = {number: known for number, known in before.items() if known != signal.SIG_IGN}
@@ -85,7 +88,8 @@ def _handled(handler: Any) -> Iterator[None]:
         yield
     finally:
         for number, known in before.items():
-            signal.signal(number, known)
+            if not came or number == signal.SIGINT:
+                signal.signal(number, known)
 
 
 @contextmanager

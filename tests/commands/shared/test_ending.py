@@ -52,9 +52,10 @@ def _rows(folder: Path, _: str) -> float:
 
 
 def _saved(folder: Path, out: str) -> float:
-    """Figures in the file; the same are said."""
+    """Figures in the file; the same are said, where somebody listens to the end."""
     saved = json.loads((folder / "out.json").read_text("utf-8"))
-    assert not out.strip() or json.loads(out.splitlines()[-1]) == saved
+    said = [line for line in out.splitlines() if line.startswith("{")]
+    assert not said or json.loads(said[-1]) == saved
     return len(saved["sinks"])
 
 
@@ -107,7 +108,7 @@ COMMANDS = {
     ),
     "measure": Measuring(
         ["measure", "MODEL", "--tokens", "400", "--save", "out.json"],
-        ["--tokens", "100000"],
+        ["--tokens", "6000"],
         ("measured: sinks", 1),
         _saved,
     ),
@@ -177,7 +178,7 @@ def test_a_signal_ends_a_command_and_keeps_what_it_measured(forked, model, tmp_p
 
 @pytest.mark.parametrize(
     ("name", "ending"),
-    [*((name, "head") for name in SOON), *((name, "ascii") for name in SOON), ("table", "closed")],
+    [*((name, "head") for name in SOON), *((name, "ascii") for name in SOON if name != "measure"), ("table", "closed")],
 )
 def test_what_cannot_be_said_is_no_reason_to_lose_anything(forked, model, tmp_path, name, ending):
     done = ended(forked, model, tmp_path, name, ending)
