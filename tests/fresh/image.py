@@ -29,7 +29,7 @@ ARGUMENTS = {"TORCH_INDEX": ""}
 SHARED = ("/usr", "/opt", "/proc", "/dev")
 """Of this machine; /opt, where a machine keeps packages for pip."""
 
-ETC = ("passwd", "group", "shadow", "nsswitch.conf", "hosts", "resolv.conf", "ld.so.cache", "ssl", "xdg", "pip.conf",
+ETC = ("nsswitch.conf", "hosts", "resolv.conf", "ld.so.cache", "ssl", "xdg", "pip.conf",
        "alternatives", "login.defs")  # fmt: skip
 
 ENTER = """
@@ -48,7 +48,9 @@ class Image:
     """What has been built so far: its root, and what the instructions have set."""
 
     root: Path
-    variables: dict[str, str] = field(default_factory=lambda: {"PATH": "/venv/bin:/usr/bin:/bin", "HOME": "/"})
+    variables: dict[str, str] = field(
+        default_factory=lambda: {"PATH": "/venv/bin:/usr/sbin:/usr/bin:/bin", "HOME": "/"}
+    )
     place: str = "/"
     user: str = "0"
     command: list[str] = field(default_factory=list)
@@ -68,7 +70,7 @@ class Image:
             str(self.root),
             " ".join(SHARED),
             how,
-            f"{self.user}:0",
+            self.user,
             *inside,
         ]
 
@@ -119,7 +121,7 @@ def instructions(text: str) -> list[tuple[str, str]]:
 
 def _base(root: Path) -> Image:
     """In place of the base image: this machine's system, and an interpreter to which packages can be added."""
-    for name in ("app", "etc", "tmp", "venv"):
+    for name in ("etc", "tmp", "venv"):
         (root / name).mkdir(parents=True)
     (root / "tmp").chmod(0o1777)
     for name in ("bin", "lib", "lib64", "sbin"):
@@ -129,7 +131,8 @@ def _base(root: Path) -> Image:
             shutil.copytree(there, root / "etc" / name, symlinks=True)
         elif there.exists():
             shutil.copyfile(there, root / "etc" / name)
-    (root / "app").rmdir()
+    for name, line in (("passwd", "root:x:0:0:root:/:/bin/sh"), ("group", "root:x:0:"), ("shadow", "root:*:1::::::")):
+        (root / "etc" / name).write_text(f"{line}\n")
     image = Image(root)
     image.run("/usr/bin/python3 -m venv /venv")
     return image
