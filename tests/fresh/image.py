@@ -139,22 +139,39 @@ def _base(root: Path) -> Image:
     return image
 
 
-def check(folder: Path) -> dict[str, float]:
-    """Follow the Dockerfile, and serve, ask after its health, and end what it made."""
-    began = time.monotonic()
-    image = _base(folder / "root")
+def build(root: Path) -> Image:
+    """Follow the Dockerfile."""
+    image = _base(root)
     for instruction, rest in instructions((ROOT / "Dockerfile").read_text("utf-8")):
         image.follow(instruction, rest)
-    built, port = time.monotonic() - began, free_port()
+    return image
+
+
+def serve(image: Image) -> None:
+    """Run its command: as a user without rights, where nothing can be written; ask after its health, read, end it."""
+    port = free_port()
     command, health = ([each.replace(PORT, str(port)) for each in one] for one in (image.command, image.health))
-    tried = subprocess.run(image.entered("sh", "-c", "id -u; touch /app/x /venv/x /x", how="ro"),
-                           capture_output=True, text=True, check=False)  # fmt: skip
+    tried = subprocess.run(
+        image.entered("sh", "-c", "id -u; touch /app/x /venv/x /x", how="ro"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert tried.stdout == "1000\n", tried
     assert tried.stderr.count("Read-only file system") == 3, tried
-    with serving(image.entered(*command, how="ro"), port, cwd=folder, env={"PATH": os.environ["PATH"]}) as process:
+    env = {"PATH": os.environ["PATH"]}
+    with serving(image.entered(*command, how="ro"), port, cwd=image.root, env=env) as process:
         subprocess.run(image.entered(*health, how="ro"), check=True)
         assert reads(port) in models.names()
         process.terminate()
         assert process.wait(timeout=30) == 0
+
+
+def check(folder: Path) -> dict[str, float]:
+    """Build it and serve from it."""
+    began = time.monotonic()
+    image = build(folder / "root")
+    built = time.monotonic() - began
+    serve(image)
     sizes = {"packages_mb": round(megabytes(image.root / "venv")), "project_mb": round(megabytes(image.root / "app"))}
     return {"build_s": round(built), **sizes}
