@@ -27,7 +27,7 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 from streaming import families
 from streaming.errors import SettingsError
-from streaming.forward import CHUNK
+from streaming.forward import default_chunk
 from streaming.user_cache import SinkCache
 from streaming.view import unwrapped
 from streaming.window import SinkWindow
@@ -99,7 +99,7 @@ def sink_generate(
     cache = _cache_for(model_kwargs.get("cache"), sinks, recent)
     view = families.prepare(model)
     with cache.turn(unwrapped(model), view, input_ids) as unread:
-        chunk = generation_config.prefill_chunk_size or CHUNK
+        chunk = generation_config.prefill_chunk_size or default_chunk(view, cache.window)
         loop = _Loop(view, cache, logits_processor, stopping_criteria, generation_config, chunk)
         return loop.run(input_ids, unread, streamer or call.get("streamer"))
 

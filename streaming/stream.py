@@ -66,7 +66,9 @@ def open_stream(loaded: Loaded, policy: Policy, *, chunk: int | None = None) -> 
     Raises:
         SettingsError: the chunk is not a positive number of tokens.
     """
-    chunk = whole("chunk", default_chunk(loaded.model) if chunk is None else chunk, 1, 1 << 62, " tokens")
+    chunk = whole(
+        "chunk", default_chunk(loaded.model, policy.window) if chunk is None else chunk, 1, 1 << 62, " tokens"
+    )
     kinds = {"recompute": _RecomputeStream}
     return kinds.get(policy.kind, _CachedStream)(loaded, policy, chunk)
 

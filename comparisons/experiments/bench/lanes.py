@@ -29,7 +29,7 @@ def against_the_engine(loaded: LoadedModel, cache: int, tokens: int) -> Iterator
     """Dense beside sinks in one run, a thread each: tokens per second of each lane, against its policy read without."""
     policies = (Policy(kind="dense"), Policy(kind="sinks", sinks=4, recent=cache - 4))
     settings = RunSettings(
-        lanes=policies, max_tokens=tokens, answers=False, threads=1, kv_budget_bytes=2**36, max_seconds=3600
+        lanes=policies, max_tokens=tokens, chunk=512, answers=False, threads=1, kv_budget_bytes=2**36, max_seconds=3600
     )
     with Run(loaded, settings) as run:
         *_, last = run.frames()

@@ -38,3 +38,11 @@ def test_the_cache_says_where_the_next_tokens_stand() -> None:
     assert (span.first, list(span.positions), span.sinks, span.recent) == (2, list(range(2, 11)), 2, 0)
     assert span.shifts == [0, 0, 0, 0, 0, 0, 1, 2, 3]
     assert cache.begin(1).recent == 5
+
+
+def test_the_mask_of_a_dense_chunk_is_of_its_own_tokens_alone() -> None:
+    """One as long as the cache would take more memory than a layer of it."""
+    view = families.prepare(tiny.load("llama-grouped").model)
+    plan = families.plan(view, Span(window=Policy(kind="dense").window, first=16_000, count=256), ())
+    assert plan.mask is not None and plan.mask.shape == (1, 1, 2 * 256, 256)
+    assert plan.causal
