@@ -62,7 +62,8 @@ format: $(VENV)/test.stamp  ## what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-results: $(VENV)/test.stamp browser  ## all that is measured of the bundled models, anew; on two idle cores, BOOK=held-out.txt
+ifeq ($(MODEL),)
+results: $(VENV)/test.stamp browser  ## all that is measured of the bundled models, anew, or of MODEL; on two idle cores, BOOK=held-out.txt
 	for name in sink vanilla; do \
 		$(ON) measure $$name $(if $(BOOK),--text "$(BOOK)") --tokens $(TOKENS) --save assets/models/$$name/quality.json || exit; done
 	mkdir -p assets/results
@@ -74,6 +75,14 @@ results: $(VENV)/test.stamp browser  ## all that is measured of the bundled mode
 	$(ON) record
 	$(BIN)/python examples/execute.py
 	$(ON) report
+else
+results: $(VENV)/test.stamp
+	$(ON) paper $(MODEL) --out runs/paper-$(notdir $(MODEL)) --only $(addprefix table-,1 2 6) $(addprefix figure-,$(FIGURES))
+	mkdir -p assets/results/$(notdir $(MODEL))
+	cp runs/paper-$(notdir $(MODEL))/table-*.json runs/paper-$(notdir $(MODEL))/figure-*.json assets/results/$(notdir $(MODEL))/
+	$(ON) marathon $(MODEL) --tokens 1_000_000 --resume --out runs/marathon-$(notdir $(MODEL)) --json assets/results/$(notdir $(MODEL))/marathon.json
+	$(ON) report
+endif
 
 paper: $(VENV)/run.stamp  ## the paper's experiments on MODEL (DEVICE=cuda, TEXT=book.txt, DATASET=owner/name, TOKENS=65536, RAY=auto), as one report
 	$(ON) paper $(or $(MODEL),smollm2) $(if $(DEVICE),--device $(DEVICE)) $(if $(TEXT),--text "$(TEXT)") \

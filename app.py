@@ -18,8 +18,12 @@ from comparisons.server.config import Config, read_config
 from comparisons.server.queue import RunQueue
 from comparisons.server.sessions import Sessions
 from streaming import models
-from streaming.errors import StreamingError
+from streaming.errors import ModelError, StreamingError
+from streaming.loading import packaged
 from streaming.models import LoadedModel
+
+TINY = "sink"
+"""The model that is always there."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,25 +33,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_address(options.host, options.port)
         config = read_config()
         runs = library(RECORDINGS)
-        loaded = models.load(options.model or config.model)
+        wanted = options.model or config.model
+        loaded = models.load(wanted) if wanted else _usual_model()
     except StreamingError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     spare_searches()
     files = page_files(runs)
     sessions = _sessions(loaded, config)
-    page = build(loaded, scripts=files.scripts, first_paint=first_paint(runs), sessions=sessions)
+    lacking = packaged.NAME if not wanted and loaded.name != packaged.NAME else ""
+    page = build(loaded, scripts=files.scripts, first_paint=first_paint(runs), sessions=sessions, lacking=lacking)
     serve(page, files, config, sessions, host=options.host, port=options.port, inbrowser=options.inbrowser)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python app.py", description="The side-by-side page of StreamingLLM.")
-    parser.add_argument("--model", help="a bundled model, a folder, or a Hub id (default: STREAMING_MODEL, or sink)")
+    parser.add_argument(
+        "--model", help="smollm2, a bundled model, a folder, or a Hub id (default: STREAMING_MODEL, or smollm2)"
+    )
     parser.add_argument("--host", help="address to serve on (default: this machine alone)")
     parser.add_argument("--port", type=int, help="port to serve on (default: the first free one from 7860)")
     parser.add_argument("--inbrowser", action="store_true", help="open the page in a browser, too")
     return parser
+
+
+def _usual_model() -> LoadedModel:
+    """A real language model where it can be had, from the package's file or the Hub; else a tiny one."""
+    try:
+        return models.load(packaged.NAME)
+    except ModelError as error:
+        print(f"app.py: {error} The tiny model '{TINY}' reads instead.", file=sys.stderr)
+        return models.load(TINY)
 
 
 def _sessions(loaded: LoadedModel, config: Config) -> Sessions:

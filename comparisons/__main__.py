@@ -21,7 +21,7 @@ COMMANDS = {
     "export": "a recorded run as one HTML file that replays in any browser, offline",
     "export-generate": "StreamingLLM as a repository for transformers' custom_generate, made from the sources",
     "export-space": "a Hugging Face Space of one's own: everything that it needs, in one folder",
-    "record": "run the page's default comparison and save it as the recording that the page shows before Start",
+    "record": "a run that the page offers to its visitors as recorded: of sink the one that it shows before Start",
     "marathon": "read the paper's four million tokens with sinks; goes on with --resume after a kill at any moment",
     "sweep": "perplexity and memory over models, sinks and cache sizes, in parallel",
     "table": "one of the paper's tables, on any model",

@@ -9,14 +9,15 @@ from typing import Any
 
 from comparisons.limits import limits
 from comparisons.page import panels
-from comparisons.page.forms import MORE_LANES, PRESETS, Form
+from comparisons.page.forms import MORE_LANES, Form
 from comparisons.page.gradio_internals import gr, keep_signatures, sent, unread
 from comparisons.page.payloads import payloads
+from comparisons.page.values import Inputs, Values
 from comparisons.page.words import ENGLISH, Words, languages
 from comparisons.server.sessions import Sessions
 from comparisons.server.zerogpu import on_gpu
 from streaming import models
-from streaming.errors import SettingsError, StreamingError
+from streaming.errors import StreamingError
 from streaming.models import LoadedModel
 
 __all__ = ["build"]
@@ -25,9 +26,6 @@ FAILED = "() => { document.dispatchEvent(new Event('sl-failed')); }"
 MOVED = "(...values) => { document.dispatchEvent(new CustomEvent('sl-moved', { detail: values })); }"
 LINK = "(...values) => { document.dispatchEvent(new CustomEvent('sl-link', { detail: values })); }"
 
-Inputs = dict[str, Any]
-"""The form: one of Gradio's components per field of `Form`, by its name, in the order of the fields."""
-
 
 def build(
     loaded: LoadedModel,
@@ -35,6 +33,7 @@ def build(
     scripts: Mapping[str, str],
     first_paint: str | None = None,
     sessions: Sessions | None = None,
+    lacking: str = "",
 ) -> gr.Blocks:
     """The page, in English at the root and in every other language at its code.
 
@@ -43,15 +42,17 @@ def build(
         scripts: by language, where its page finds the panel's scripts.
         first_paint: the payload of a recorded run, shown until the visitor starts one.
         sessions: the runs of its visitors; by default its own, with the usual limits.
+        lacking: the model that was wanted instead and could not be had, where that is so.
     """
     sessions = sessions or Sessions(loaded)
+    fill = partial(_fill, sessions=sessions, own=loaded.name, lacking=lacking, first_paint=first_paint)
     english, *others = languages().values()
     page: gr.Blocks
     with gr.Blocks(title=english["title"], analytics_enabled=False, fill_width=True) as page:
-        _fill(page, english, sessions, loaded.name, scripts[ENGLISH], first_paint)
+        fill(page, english, script_url=scripts[ENGLISH])
     for words in others:
         with page.route(words["title"], f"/{words.language}", show_in_navbar=False):
-            _fill(page, words, sessions, loaded.name, scripts[words.language], first_paint)
+            fill(page, words, script_url=scripts[words.language])
     keep_signatures(page)
     return page
 
@@ -59,80 +60,78 @@ def build(
 def _fill(
     page: gr.Blocks,
     words: Words,
+    *,
     sessions: Sessions,
-    model: str,
+    own: str,
+    lacking: str,
     script_url: str,
     first_paint: str | None,
 ) -> None:
-    """Put one language's components on the page, and connect them; `model` is what the server's own is called."""
-    with panels.live_panel(script_url, _control(words, sessions), first_paint) as panel:
-        inputs = _inputs(words, model)
+    """Put one language's components on the page, and connect them; `own` is what the server's own model is called."""
+    inputs: Inputs = {}
+    values = Values(words=words, sessions=sessions, own=own, lacking=lacking, inputs=inputs)
+    with panels.live_panel(script_url, _control(values), first_paint) as panel:
+        inputs |= _inputs(words, own, sessions)
     fields = list(inputs.values())
     run = {
-        "fn": on_gpu(_start(page, words, sessions, inputs, model)), "inputs": set(fields), "outputs": panel,
+        "fn": on_gpu(_start(page, values)), "inputs": set(fields), "outputs": panel,
         "concurrency_id": "runs", "preprocess": False, "show_progress": "hidden", "trigger_mode": "multiple",
     }  # fmt: skip
     quietly = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     public = {"api_name": "start"} if words.language == ENGLISH else {"api_visibility": "private"}
+    model = {inputs["model"]}
     started = panel.start(**run, **public)
-    chosen = panel.preset(_preset(words, inputs), None, fields, **quietly)
+    chosen = panel.preset(_refusing(words, values.preset), model, fields, **quietly)
     for event in (started, chosen, chosen.success(**run, api_visibility="private")):
         event.failure(None, js=FAILED)
     panel.link(None, fields, None, js=LINK)
+    gr.on([inputs["model"].input, panel.suit], values.suit, model, fields, **quietly)
     gr.on([field.change for field in fields], None, fields, None, js=MOVED)
-    page.load(_restore(inputs, model), None, fields, queue=False, show_progress="hidden", api_visibility="private")
+    page.load(values.restore, None, fields, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def _control(words: Words, sessions: Sessions) -> Callable[[Any], object]:
+def _control(values: Values) -> Callable[[Any], object]:
     def control(request: object) -> object:
         try:
-            return sessions.control(request)
+            if isinstance(request, dict) and request.get("action") == "expect":
+                return values.expect(request)
+            return values.sessions.control(request)
         except StreamingError as error:
-            return {"refused": words.explain(error)}
+            return {"refused": values.words.explain(error)}
 
     return control
 
 
-def _start(
-    page: gr.Blocks, words: Words, sessions: Sessions, inputs: Inputs, model: str
-) -> Callable[..., Iterator[str]]:
+def _refusing(words: Words, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose refusals the visitor hears."""
+
+    def call(given: dict[Any, Any], event: gr.EventData) -> Any:
+        try:
+            return function(given, event)
+        except StreamingError as error:
+            raise _said(words, error) from None
+
+    return call
+
+
+def _start(page: gr.Blocks, values: Values) -> Callable[..., Iterator[str]]:
+    sessions = values.sessions
+
     def start(given: dict[Any, Any], event: gr.EventData, request: gr.Request) -> Iterator[str]:
         """Read one endless text with a dense cache and with StreamingLLM, side by side."""
-        values = {name: given[component] for name, component in inputs.items()}
         visitor, lost = request.session_hash or "", sent(event, "resume")
         waiting = partial(unread, page, visitor)
         try:
             if isinstance(lost, dict):
                 frames = sessions.take_up(visitor, lost.get("token"), lost.get("seq"), waiting)
             else:
-                form = Form(**{**values, "model": "" if values["model"] == model else values["model"]})
-                reading = form.reading(sent(event, "text"))
-                frames = sessions.frames(visitor, form.settings(), model=form.model, reading=reading, unread=waiting)
+                order = values.order({name: given[component] for name, component in values.inputs.items()}, event)
+                frames = sessions.frames(visitor, **order, unread=waiting)
             yield from payloads(frames)
         except StreamingError as error:
-            raise _said(words, error) from None
+            raise _said(values.words, error) from None
 
     return start
-
-
-def _preset(words: Words, inputs: Inputs) -> Callable[..., dict[Any, Any]]:
-    def preset(event: gr.EventData) -> dict[Any, Any]:
-        """The values of the preset that the visitor chose; the model stays."""
-        form = PRESETS.get(str(sent(event, "name")))
-        if form is None:
-            raise _said(words, SettingsError(f"There is no such preset; there are {', '.join(PRESETS)}."))
-        return {inputs[name]: value for name, value in form.values().items() if name != "model"}
-
-    return preset
-
-
-def _restore(inputs: Inputs, model: str) -> Callable[..., dict[Any, Any]]:
-    def restore(request: gr.Request) -> dict[Any, Any]:
-        """The values of the link that the visitor came by."""
-        form = Form.of_query(request.query_params)
-        return {inputs[name]: value for name, value in {**form.values(), "model": form.model or model}.items()}
-
-    return restore
 
 
 def _said(words: Words, error: StreamingError) -> gr.Error:
@@ -144,11 +143,14 @@ def _said(words: Words, error: StreamingError) -> gr.Error:
     return gr.Error(html.escape(words.explain(error), quote=False), title=words["error"], print_exception=False)
 
 
-def _inputs(words: Words, model: str) -> Inputs:
-    form, ranges = Form(), limits(Form)
+def _inputs(words: Words, model: str, sessions: Sessions) -> Inputs:
+    suited, ranges = sessions.suited(), limits(Form)
+    form = Form() if suited is None else Form.suiting(suited.fit)
+    most = {} if suited is None else {"recent": suited.fit.most_recent, "budget_mb": suited.fit.most_budget_mb}
 
     def slider(name: str, label: str, step: int) -> gr.Slider:
-        return gr.Slider(ranges[name].min, ranges[name].max, getattr(form, name), step=step, label=label)
+        end = most.get(name, ranges[name].max)
+        return gr.Slider(ranges[name].min, end, getattr(form, name), step=step, label=label)
 
     def radio(name: str, label: str, choices: Mapping[str, str]) -> gr.Radio:
         named = [(text, value) for value, text in choices.items()]

@@ -7,13 +7,13 @@ steps, not numbers at all. A form that constructs is a run that can start.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from types import MappingProxyType
+from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 from comparisons.documents import parsed
 from comparisons.limits import Range, check_limits, limited
 from comparisons.metrics import BYTES_PER_MB
+from comparisons.runs.fit import Fit
 from comparisons.runs.settings import RunSettings
 from comparisons.text.choices import After, Reading, ReadingKind
 from streaming import models
@@ -21,12 +21,16 @@ from streaming.errors import SettingsError
 from streaming.policy import Kind, Policy
 from streaming.window import Positions
 
-__all__ = ["MORE_LANES", "PRESETS", "Form"]
+__all__ = ["MORE_LANES", "Form", "presets"]
 
 MOST_TOKENS = 1_000_000
 MOST_SECONDS = 1800.0
 MORE_LANES: tuple[Kind, ...] = ("window", "recompute")
 """What can stand beside dense and StreamingLLM, at the same budget of tokens."""
+
+
+MOST_RECENT, MOST_MB = 2**20 - 4, 68_000
+"""More than any machine holds; the page's sliders end where the server's memory does (`Fit`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +51,8 @@ class Form:
     """
 
     sinks: int = limited(4, Range(min=0, max=8, unit="tokens"))
-    recent: int = limited(124, Range(min=16, max=1020, unit="tokens"))
-    budget_mb: int = limited(32, Range(min=1, max=512, unit="MB"))
+    recent: int = limited(124, Range(min=16, max=MOST_RECENT, unit="tokens"))
+    budget_mb: int = limited(32, Range(min=1, max=MOST_MB, unit="MB"))
     pace: int = limited(100, Range(min=0, max=10_000, unit="tokens per second"))
     seed: int = limited(0, Range(min=0, max=9999, unit=""))
     lanes: tuple[str, ...] = ()
@@ -71,9 +75,15 @@ class Form:
         _check_model(self.model)
 
     @classmethod
-    def of_query(cls, query: Mapping[str, str]) -> Form:
-        """The form that a link describes; what a link says wrongly stays as it is by default."""
-        form = cls()
+    def suiting(cls, fit: Fit, model: str = "") -> Form:
+        """The form as it stands before anybody has changed it."""
+        recent, budget_mb = min(fit.recent, MOST_RECENT), min(fit.budget_mb, MOST_MB)
+        return cls(sinks=fit.sinks, recent=recent, budget_mb=budget_mb, pace=fit.pace or 0, model=model)
+
+    @classmethod
+    def of_query(cls, query: Mapping[str, str], usual: Form | None = None) -> Form:
+        """The form that a link describes; what a link does not say, or says wrongly, stays as it usually is."""
+        form = usual or cls()
         for name in query.keys() & form.values().keys():
             try:
                 form = cls(**{**form.values(), name: _read(query[name])})
@@ -85,11 +95,15 @@ class Form:
         """The fields by name, in their order, as JSON has them."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {"lanes": list(self.lanes)}
 
-    def settings(self) -> RunSettings:
-        """The run that this form asks for: dense beside StreamingLLM, and what was added."""
+    def settings(self, fit: Fit | None = None) -> RunSettings:
+        """The run that this form asks for: dense beside StreamingLLM, and what was added.
+
+        Args:
+            fit: how long a read may be, and how often lanes answer, where that is known of the model.
+        """
         sinks, recent = self.sinks, self.recent
         more = [Policy(kind=kind, sinks=sinks, recent=recent) for kind in MORE_LANES if kind in self.lanes]
-        return RunSettings(
+        usual = RunSettings(
             lanes=(
                 Policy(kind="dense"),
                 Policy(kind="sinks", sinks=sinks, recent=recent, positions=self.positions),
@@ -101,6 +115,10 @@ class Form:
             max_tokens=MOST_TOKENS,
             max_seconds=MOST_SECONDS,
         )
+        if fit is None:
+            return usual
+        chunk = min(usual.chunk, fit.chunk)
+        return replace(usual, chunk=chunk, answers=fit.answers, answer_every=fit.answer_every)
 
     def reading(self, text: Any = "") -> Reading:
         """What this form asks to be read, where `text` is the visitor's own.
@@ -136,13 +154,20 @@ def _read(text: str) -> object:
         return text
 
 
-PRESETS: Mapping[str, Form] = MappingProxyType(
-    {
-        "collapse": Form(),
-        "million": Form(pace=0),
-        "no_sinks": Form(lanes=("window",)),
-        "text_positions": Form(positions="text"),
-        "recall": Form(pace=30),
+FORGETS_RECENT = 124
+"""So soon a fact has left the cache, that one sees it forgotten."""
+
+
+def presets(usual: Form) -> Mapping[str, Form]:
+    """Forms worth a try with a model, by name; what to watch in each is among the page's words.
+
+    Args:
+        usual: what suits the model.
+    """
+    return {
+        "collapse": usual,
+        "million": replace(usual, pace=0),
+        "no_sinks": replace(usual, lanes=("window",)),
+        "text_positions": replace(usual, positions="text"),
+        "recall": replace(usual, pace=30, recent=min(usual.recent, FORGETS_RECENT)),
     }
-)
-"""Forms worth a try, by name; what to watch in each is among the page's words."""

@@ -21,8 +21,8 @@ FONT = "Source Sans Pro"
 def live_panel(script_url: str, control: Callable[[Any], Any], value: str | None = None) -> gr.HTML:
     """The live panel; components made inside its `with` stand between the header and the lanes.
 
-    It triggers "start", "preset" (with a name) and "link", and calls `control` as `Sessions.control` says; where that
-    raises, {"refused": why} is the answer.
+    It triggers "start", "preset" (with a name), "suit" and "link", and calls `control` as
+    `Sessions.control` and `Values.expect` say; where that raises, {"refused": why} is the answer.
 
     Args:
         script_url: where the browser finds the `script_file`.

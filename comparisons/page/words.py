@@ -52,6 +52,15 @@ class Words:
         """
         return _of_type(dict, self.all[name], name)
 
+    def count(self, number: float) -> str:
+        """A whole number as this language writes it: "8,192"."""
+        return f"{number:,.0f}".replace(",", self["separators"][1])
+
+    def counted(self, noun: str, number: float) -> str:
+        """A whole number with its noun, one of the words' `nouns`."""
+        forms = self.all["nouns"][noun]
+        return _of_type(str, forms["one" if round(number) == 1 else "other"], noun).format(count=self.count(number))
+
     @property
     def path(self) -> str:
         """Where its page is, seen from that of any language."""

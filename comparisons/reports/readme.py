@@ -14,9 +14,10 @@ from pathlib import Path
 from comparisons.files import write_whole
 from comparisons.paths import ROOT
 from comparisons.reports.cards import card, headlines
-from comparisons.reports.results_pages import PAGES, page, quality
+from comparisons.reports.results_pages import PAGES, headline, page, quality
 from streaming import models
 from streaming.errors import SettingsError
+from streaming.loading import packaged
 
 __all__ = ["pages", "rewrite", "with_sections"]
 
@@ -42,7 +43,10 @@ def with_sections(page: str, sections: Sections) -> str:
 def pages() -> dict[Path, str]:
     """The README, the cards and the pages of results, as they must be."""
     cards = {models.BUNDLED / name / "README.md": {"measured": partial(_card, name)} for name in models.available()}
-    every: dict[Path, Sections] = {ROOT / "README.md": {"figures": _figures}, **cards}
+    every: dict[Path, Sections] = {
+        ROOT / "README.md": {"figures": _figures, "real": partial(headline, packaged.NAME)},
+        **cards,
+    }
     whole = {ROOT / "docs" / "results" / name: page(name) for name in PAGES}
     return {path: with_sections(path.read_text("utf-8"), sections) for path, sections in every.items()} | whole
 

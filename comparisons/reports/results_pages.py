@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from comparisons.documents import parsed
 from comparisons.experiments import results
 from comparisons.experiments.catalogue import EXPERIMENTS
 from comparisons.experiments.quality import Quality
+from comparisons.experiments.results import Perplexity
 from comparisons.paths import RESULTS
 from comparisons.reports import paper, speed
 from comparisons.reports.cards import side_by_side
@@ -20,7 +23,7 @@ from comparisons.reports.markdown import markdown, number, table
 from streaming import models
 from streaming.errors import SettingsError
 
-__all__ = ["PAGES", "Page", "kept", "marathon", "page", "quality"]
+__all__ = ["PAGES", "Page", "headline", "kept", "marathon", "measured_models", "other", "page", "quality"]
 
 _MIB = 2**20
 
@@ -61,16 +64,47 @@ def quality(name: str) -> dict[str, Any]:
 
 
 def kept(name: str) -> str:
-    """What `make results` wrote of an experiment.
+    """What `make results` wrote of an experiment on the bundled models.
 
     Raises:
         SettingsError: it did not.
     """
-    path = RESULTS / f"{name.replace(' ', '-')}.json"
+    path = RESULTS / _file(name)
     try:
         return path.read_text("utf-8")
     except OSError:
         raise SettingsError(f"{path.name} is missing in assets/results: run `make results`.") from None
+
+
+def measured_models(folder: Path = RESULTS) -> list[str]:
+    """Other models of which `make results MODEL=…` has kept something: a folder each in assets/results."""
+    return sorted(each.name for each in folder.iterdir() if each.is_dir() and any(each.glob("*.json")))
+
+
+def headline(model: str, folder: Path = RESULTS) -> str:
+    """Table 1 on one of these in a sentence; another sentence where it is not measured yet."""
+    path = folder / model / _file("table 1")
+    if not path.exists():
+        return f"`{model}`, a real language model: not measured yet, `make results MODEL={model}`."
+    result = results.load(path.read_text("utf-8"))
+    facts = result.about.models[0]
+    told = [
+        f"{number(row.perplexity)} with {_KINDS[row.row]} ({row.policy}, {row.tokens:,} tokens)"
+        for row in result.of(Perplexity)
+        if row.row in _KINDS
+    ]
+    return (
+        f"`{model}`, a real language model of {facts.parameters / 1e6:,.0f} million parameters that was trained on "
+        f"{facts.context:,} tokens at a time, in {facts.dtype}: perplexity {', '.join(told)}; "
+        f"[all that was measured of it](docs/results/{model}.md)."
+    )
+
+
+_KINDS = {"dense": "a dense cache", "window": "a window without sinks", "sinks": "StreamingLLM"}
+
+
+def _file(name: str) -> str:
+    return f"{name.replace(' ', '-')}.json"
 
 
 def _index() -> str:
@@ -88,16 +122,29 @@ def _paper() -> str:
     return "\n\n".join(
         f"## {name.capitalize()}: {each.title}\n\n{markdown(results.load(kept(name)))}"
         for name, each in EXPERIMENTS.items()
-        if name in MEASURED or (RESULTS / f"{name.replace(' ', '-')}.json").exists()
+        if name in MEASURED or (RESULTS / _file(name)).exists()
     )
+
+
+def other(folder: Path) -> str:
+    """All that was measured of a model that is not bundled: the paper's experiments, a long stream."""
+    parts = [
+        f"## {name.capitalize()}: {each.title}\n\n{markdown(results.load((folder / _file(name)).read_text('utf-8')))}"
+        for name, each in EXPERIMENTS.items()
+        if (folder / _file(name)).exists()
+    ]
+    if (folder / "marathon.json").exists():
+        run = json.loads((folder / "marathon.json").read_text("utf-8"))
+        parts.append(f"## A long stream\n\n{marathon(run, aimed=False)}")
+    return "\n\n".join(parts)
 
 
 def _long_stream() -> str:
     return marathon(parsed(kept("marathon")))
 
 
-def marathon(known: Mapping[str, Any]) -> str:
-    """The figures of a marathon, as `marathon --json` wrote them."""
+def marathon(known: Mapping[str, Any], *, aimed: bool = True) -> str:
+    """The figures of a marathon, as `marathon --json` wrote them, beside what was aimed at for the bundled models."""
     span = f"{known['span']:,}"
     settled, most = (known[name] / _MIB for name in ("rss_after_first_span_bytes", "rss_most_since_bytes"))
     rows = [
@@ -120,6 +167,8 @@ def marathon(known: Mapping[str, Any]) -> str:
         ],
     ]
     head = [f"{known['tokens']:,} tokens, `{known['model']}`, `{known['policy']}`", "measured", "aim"]
+    if not aimed:
+        head, rows = head[:-1], [row[:-1] for row in rows]
     about = (
         f"Seed {known['seed']} of the prompt stream, {known['dtype']}, threads: {known['threads']}, torch "
         f"{known['torch']}, killed and resumed: {known['resumes']} ×. {paper.MARATHON}"
@@ -147,5 +196,13 @@ PAGES: Mapping[str, Page] = {
         about="Four million tokens under attention sinks, in one run that can be killed and gone on with.",
         body=_long_stream,
     ),
+    **{
+        f"{model}.md": Page(
+            title=f"The paper’s experiments on {model}",
+            about=f"What was measured of `{model}` by `make results MODEL={model}`.",
+            body=partial(other, RESULTS / model),
+        )
+        for model in measured_models()
+    },
     "speed.md": Page(title="Speed", about=speed.ABOUT, body=speed.speed),
 }

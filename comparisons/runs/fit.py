@@ -14,7 +14,7 @@ from typing import Literal
 
 from comparisons.metrics import BYTES_PER_MB
 
-__all__ = ["Fit", "ModelFacts", "Note", "fit"]
+__all__ = ["Choice", "Fit", "ModelFacts", "Note", "NoteKind", "answer_every", "fit", "notes"]
 
 SINKS = 4
 
@@ -44,6 +44,11 @@ PATIENCE_SECONDS = 20.0
 ANSWER_TOKENS = 60
 ANSWER_SECONDS = 12.0
 """A model whose longest answer takes longer gives none unless asked."""
+
+USUAL_ANSWER_TOKENS, QUESTION_TOKENS = 25, 200
+"""An answer is about so long, and the prompt stream asks about once in so many tokens."""
+
+MOST_EVERY = 64
 
 READ_SECONDS = 1.0
 CHUNKS = (16, 32, 64, 128, 256, 512, 1024, 2048)
@@ -76,9 +81,9 @@ class ModelFacts:
         return tokens * self.token_seconds + tokens**2 / 2 * self.held_seconds
 
 
-NoteKind = Literal["dense_leaves", "dense_barely", "dense_stops", "slow_answers", "small_cache"]
-"""Dense leaves its training length for good, passes it by a little, or stops before it; answers only when asked; the
-cache is smaller than half the training length."""
+NoteKind = Literal["dense_leaves", "dense_barely", "dense_stops", "bounded_stops", "slow_answers", "small_cache"]
+"""Dense leaves its training length for good, passes it by a little, or stops before it; bounded caches stop with it,
+since they do not fit either; answers only when asked; the cache is smaller than half the training length."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +92,38 @@ class Note:
 
     kind: NoteKind
     values: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What is expected of a run follows from this of its settings.
+
+    Attributes:
+        budget_mb: memory limit of a lane, in units of 1,000,000 bytes.
+        pace: tokens per second; None for as fast as the machine can.
+        cache: tokens in the largest bounded cache.
+        lanes: how many.
+        cores: that work at the same time.
+    """
+
+    budget_mb: int
+    pace: float | None
+    cache: int
+    lanes: int
+    cores: float
+
+    def dense_tokens(self, model: ModelFacts) -> int:
+        """Where a dense lane stops for want of memory."""
+        return self.budget_mb * BYTES_PER_MB // model.token_bytes
+
+    def leaves_seconds(self, model: ModelFacts) -> float | None:
+        """Until a dense lane reaches its training length; None where it stops before."""
+        if self.dense_tokens(model) <= model.context:
+            return None
+        turns = max(1.0, self.lanes / max(self.cores, 0.1))  # of as many lanes as there are cores, one works at a time
+        answered = model.context / QUESTION_TOKENS / answer_every(model, self.pace) if _answers(model) else 0.0
+        work = model.reading_seconds(model.context) + answered * USUAL_ANSWER_TOKENS * model.step_seconds
+        return max(turns * work, model.context / self.pace if self.pace else 0.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +137,7 @@ class Fit:
         pace: tokens per second; None for as fast as the machine can.
         chunk: tokens in one read.
         answers: whether lanes answer by themselves.
+        answer_every: of the questions that they could, one in so many, so that most of the time goes into reading.
         most_recent: greatest `recent` that makes sense and fits.
         most_budget_mb: greatest memory limit that the machine can hold to.
         most_lanes: how many lanes the memory holds, dense and StreamingLLM among them.
@@ -114,6 +152,7 @@ class Fit:
     pace: int | None
     chunk: int
     answers: bool
+    answer_every: int
     most_recent: int
     most_budget_mb: int
     most_lanes: int
@@ -136,28 +175,57 @@ def fit(model: ModelFacts, *, memory_bytes: int, cores: float, lanes: int = 2) -
     most_mb = max(1, int(_dense_bytes(model, memory_bytes, cache) // BYTES_PER_MB))
     wanted = max(FAR * model.context, LEAST_FAR_TOKENS) * model.token_bytes
     budget_mb = min(most_mb, max(1, math.ceil(wanted / BYTES_PER_MB)))
-    stops = budget_mb * BYTES_PER_MB // model.token_bytes
-    pace = _pace(model)
-    seconds = None
-    if stops > model.context:
-        turns = max(1.0, lanes / max(cores, 0.1))  # of as many lanes as there are cores, one works at a time
-        seconds = max(turns * model.reading_seconds(model.context), model.context / pace if pace else 0.0)
+    choice = Choice(budget_mb=budget_mb, pace=_pace(model), cache=cache, lanes=lanes, cores=cores)
     found = Fit(
         sinks=SINKS,
         recent=cache - SINKS,
         budget_mb=budget_mb,
-        pace=pace,
+        pace=_pace(model),
         chunk=max((size for size in CHUNKS if size * model.token_seconds <= READ_SECONDS), default=CHUNKS[0]),
-        answers=ANSWER_TOKENS * model.step_seconds <= ANSWER_SECONDS,
+        answers=_answers(model),
+        answer_every=answer_every(model, _pace(model)),
         most_recent=max(cache, _most_cache(model, memory_bytes)) - SINKS,
         most_budget_mb=most_mb,
         most_lanes=_most_lanes(model, memory_bytes, cache, budget_mb),
-        dense_tokens=stops,
-        leaves=stops >= LEAVES * model.context,
-        leaves_seconds=seconds,
+        dense_tokens=choice.dense_tokens(model),
+        leaves=choice.dense_tokens(model) >= LEAVES * model.context,
+        leaves_seconds=choice.leaves_seconds(model),
         notes=(),
     )
-    return _with_notes(found, model)
+    told = notes(model, choice)
+    if cache < _stepped(model.context / 2):
+        told = (*told, Note(kind="small_cache", values={"cache": cache, "context": model.context}))
+    return replace(found, notes=told)
+
+
+def notes(model: ModelFacts, choice: Choice) -> tuple[Note, ...]:
+    """What to expect of a run, what becomes of dense first; `mb` is the memory limit that would be enough."""
+    tokens, needed = choice.dense_tokens(model), choice.cache * model.token_bytes
+    enough: dict[str, float] = {"mb": math.ceil(LEAVES * model.context * model.token_bytes / BYTES_PER_MB)}
+    stops: dict[str, float] = {"tokens": tokens, "context": model.context}
+    seconds = choice.leaves_seconds(model)
+    if seconds is None:
+        told = [Note(kind="dense_stops", values=stops | enough)]
+    elif tokens >= LEAVES * model.context:
+        told = [Note(kind="dense_leaves", values=stops | {"seconds": seconds})]
+    else:
+        told = [Note(kind="dense_barely", values=stops | enough | {"seconds": seconds})]
+    if needed > choice.budget_mb * BYTES_PER_MB:
+        values = {"cache": choice.cache, "tokens": tokens, "mb": math.ceil(needed / BYTES_PER_MB)}
+        told.append(Note(kind="bounded_stops", values=values))
+    if not _answers(model):
+        told.append(Note(kind="slow_answers", values={"seconds": ANSWER_TOKENS * model.step_seconds}))
+    return tuple(told)
+
+
+def answer_every(model: ModelFacts, pace: float | None) -> int:
+    """So few of the questions that answers take no longer than reading."""
+    read_seconds = QUESTION_TOKENS * max(model.token_seconds, 1 / pace if pace else 0.0)
+    return min(MOST_EVERY, math.ceil(USUAL_ANSWER_TOKENS * model.step_seconds / read_seconds))
+
+
+def _answers(model: ModelFacts) -> bool:
+    return ANSWER_TOKENS * model.step_seconds <= ANSWER_SECONDS
 
 
 def _cache_tokens(model: ModelFacts, memory_bytes: int) -> int:
@@ -190,18 +258,3 @@ def _most_lanes(model: ModelFacts, memory_bytes: int, cache: int, budget_mb: int
 def _pace(model: ModelFacts) -> int | None:
     """The usual one for models that soon leave their training length; no other has time to lose."""
     return USUAL_PACE if model.context / USUAL_PACE <= PATIENCE_SECONDS else None
-
-
-def _with_notes(found: Fit, model: ModelFacts) -> Fit:
-    stops: dict[str, float] = {"tokens": found.dense_tokens, "context": model.context}
-    passes: NoteKind = "dense_leaves" if found.leaves else "dense_barely"
-    seconds = found.leaves_seconds
-    about_dense = Note(kind="dense_stops", values=stops)
-    if seconds is not None:
-        about_dense = Note(kind=passes, values=stops | {"seconds": seconds})
-    notes = [about_dense]
-    if not found.answers:
-        notes.append(Note(kind="slow_answers", values={"seconds": ANSWER_TOKENS * model.step_seconds}))
-    if found.sinks + found.recent < _stepped(model.context / 2):
-        notes.append(Note(kind="small_cache", values={"cache": found.sinks + found.recent, "context": model.context}))
-    return replace(found, notes=tuple(notes))

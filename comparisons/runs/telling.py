@@ -17,6 +17,7 @@ from comparisons.runs.lane.journal import Journal
 from comparisons.runs.settings import RunSettings
 from comparisons.runs.steering import Steering
 from comparisons.text.feeds import Source
+from streaming.loading.machine import read_machine
 from streaming.models import LoadedModel
 
 __all__ = ["Teller", "header"]
@@ -110,7 +111,13 @@ def header(
 ) -> Header:
     """What is known of a run when its lanes are open."""
     lanes = [policy.label for policy in settings.lanes]
-    placed = {"dtype": str(loaded.model.dtype).removeprefix("torch."), "device": str(loaded.model.device)}
+    device = loaded.model.device
+    placed = {
+        "dtype": str(loaded.model.dtype).removeprefix("torch."),
+        "device": str(device),
+        "processor": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "cores": round(read_machine().cores, 1),
+    }
     vocabulary = loaded.model.config.get_text_config().vocab_size
     return {
         "model": loaded.name,

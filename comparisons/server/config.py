@@ -33,7 +33,8 @@ class Config:
     """What an operator decides.
 
     Attributes:
-        model: what the page opens with: a bundled model, a folder, or a Hub id.
+        model: what the page opens with: "smollm2", a bundled model, a folder, or a Hub id; "" for "smollm2" where that
+            can be had, else a bundled one.
         cores: how many lanes of all runs may be at work at once.
         runs: how many may go on at the same time; more wait in a queue.
         waiting: how many may wait; the next is told to come back later.
@@ -43,7 +44,7 @@ class Config:
         grace: seconds that a run is kept for a visitor whose connection is lost.
     """
 
-    model: str = "sink"
+    model: str = ""
     cores: int = limited(2, Range(min=1, max=256, unit="cores"))
     runs: int = limited(4, Range(min=1, max=256, unit="runs"))
     waiting: int = limited(36, Range(min=1, max=1_000, unit="visitors"))
@@ -55,7 +56,7 @@ class Config:
     def __post_init__(self) -> None:
         """Check the ranges."""
         check_limits(self)
-        if not self.model.strip():
+        if self.model and not self.model.strip():
             raise SettingsError("model must name a bundled model, a folder or a Hub id.")
 
 

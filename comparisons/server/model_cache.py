@@ -17,6 +17,7 @@ import torch
 
 from streaming import models
 from streaming.errors import ModelError, ModelGated, ModelNotFound, ModelTooLarge, StreamingError
+from streaming.loading import packaged
 from streaming.models import LoadedModel, Progress
 
 __all__ = ["MOST_GUESTS", "Copy", "ModelCache"]
@@ -57,6 +58,10 @@ class ModelCache:
         self._own = own.name
         self._copies = {own.name: Copy(name=own.name, stays=True)}  # the one borrowed last stands last
         self._copies[own.name].loaded.set_result(own)
+
+    def is_near(self, name: str) -> bool:
+        """Whether a model is here, or can be opened without a network."""
+        return name in self._copies or name in models.available() or (name == packaged.NAME and packaged.is_here())
 
     @contextmanager
     def borrow(self, name: str = "") -> Iterator[Copy]:

@@ -24,6 +24,7 @@ from comparisons.runs.settings import LiveSettings, RunSettings
 from comparisons.runs.telling import Teller
 from comparisons.server.backpressure import Patience
 from comparisons.server.broadcast import Broadcast, Told
+from comparisons.server.fits import Fits, Suited
 from comparisons.server.model_cache import Copy, ModelCache
 from comparisons.server.queue import RunQueue
 from comparisons.server.waits import check_memory, restarting, told_loading, told_waiting
@@ -47,11 +48,23 @@ _MAKES_WAY_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """What a visitor asks for."""
+    """What a visitor asks for.
+
+    Attributes:
+        settings: of the run.
+        model: see `ModelCache.borrow`.
+        reading: what to read.
+        suits: the settings instead, once the model is there, for one that nothing was known of.
+    """
 
     settings: RunSettings
     model: str
     reading: Reading
+    suits: Callable[[Suited], RunSettings] | None = None
+
+    def settings_for(self, loaded: LoadedModel, fits: Fits) -> RunSettings:
+        """The settings for the model that was asked for."""
+        return self.settings if self.suits is None else self.suits(fits.of(loaded))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +74,7 @@ class Shared:
     queue: RunQueue
     models: ModelCache
     memory: KvMemory
+    fits: Fits
     cores: Cores | None
     patience: Patience
 
@@ -211,15 +225,16 @@ class Session:
         """The run itself."""
         feed, source = order.reading.feed(loaded, seed=order.settings.seed), order.reading.source
         shared = self._shared
+        settings = order.settings_for(loaded, shared.fits)
         with Run(
-            loaded, order.settings, feed, source=source, memory=shared.memory, cores=shared.cores, run_id=self.id
+            loaded, settings, feed, source=source, memory=shared.memory, cores=shared.cores, run_id=self.id
         ) as run:
             self._run, self._teller = run, run.start()
             if self._stopping is not None:
                 run.stop(self._stopping)
-            self._told.become("running", self._teller.frame, 1 / order.settings.frames_per_second)
+            self._told.become("running", self._teller.frame, 1 / settings.frames_per_second)
             began = time.monotonic()
-            _LOG.info("run begins", extra={"run": self.id, "lanes": len(order.settings.lanes), "source": source.name})
+            _LOG.info("run begins", extra={"run": self.id, "lanes": len(settings.lanes), "source": source.name})
             while not run.wait(_LOOK_SECONDS):
                 self._look_after()
         seconds = round(time.monotonic() - began, 1)

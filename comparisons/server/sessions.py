@@ -38,6 +38,7 @@ from comparisons.runs.memory import KvMemory
 from comparisons.runs.settings import RunSettings
 from comparisons.server.backpressure import Patience
 from comparisons.server.broadcast import Told
+from comparisons.server.fits import Fits, Suited
 from comparisons.server.live import change
 from comparisons.server.model_cache import ModelCache
 from comparisons.server.queue import RunQueue
@@ -45,6 +46,7 @@ from comparisons.server.session import Order, Session, Shared
 from comparisons.server.waits import restarting
 from comparisons.text.choices import Reading
 from streaming.errors import StreamError
+from streaming.loading.machine import read_machine
 from streaming.models import LoadedModel
 
 __all__ = ["Sessions"]
@@ -72,10 +74,12 @@ class Sessions:
             patience: how long a run waits for a visitor whose connection is lost.
         """
         self.queue, self.memory = queue or RunQueue(), memory or KvMemory()
+        self._own = loaded.name
         self._shared = Shared(
             queue=self.queue,
             models=ModelCache(loaded),
             memory=self.memory,
+            fits=Fits(self.memory, runs=self.queue.runs, cores=cores or read_machine().cores),
             cores=None if cores is None else Cores(cores),
             patience=patience or Patience(),
         )
@@ -97,6 +101,23 @@ class Sessions:
         for session in sessions:
             session.stop("restart")
 
+    def measured(self, model: str = "") -> Suited | None:
+        """What suits a model that has been measured; see `suited`."""
+        return self._shared.fits.known(model or self._own)
+
+    def suited(self, model: str = "") -> Suited | None:
+        """What suits a model; None for one that is still to be fetched, or that is none.
+
+        Args:
+            model: see `ModelCache.borrow`. One that is on this machine is loaded.
+        """
+        name = model or self._own
+        found = self._shared.fits.known(name)
+        if found is None and self._shared.models.is_near(name):
+            with self._shared.models.borrow(name) as copy:
+                return self._shared.fits.of(copy.loaded.result())
+        return found
+
     def frames(
         self,
         visitor: str,
@@ -104,6 +125,7 @@ class Sessions:
         *,
         model: str = "",
         reading: Reading | None = None,
+        suits: Callable[[Suited], RunSettings] | None = None,
         unread: Callable[[], int] = lambda: 0,
     ) -> Generator[Told, None, None]:
         """Begin a run, and tell it until it ends; a visitor's earlier run makes way.
@@ -113,13 +135,14 @@ class Sessions:
             settings: lanes, budgets, pace.
             model: see `ModelCache.borrow`.
             reading: what to read, by default the prompt stream.
+            suits: the settings instead, once the model is there, for one that nothing was known of.
             unread: how many messages lie ready for the visitor and were not taken.
 
         Raises:
             StreamingError: there is no such model here, or it cannot be used.
             ServerBusy: there is no room for one more, or the server is about to end.
         """
-        order = Order(settings=settings, model=model, reading=reading or Reading())
+        order = Order(settings=settings, model=model, reading=reading or Reading(), suits=suits)
         with self._lock:
             if self._closing:
                 raise restarting()

@@ -126,7 +126,10 @@ def test_a_number_agrees_with_its_noun(scripts, characters, said):
     ],
 )
 def test_a_text_that_the_model_does_not_know_is_said_to_prove_nothing(scripts, perplexities, tokens, warned):
-    lanes = [lane(label=str(n), perplexity=value, tokens=tokens) for n, value in enumerate(perplexities)]
+    lanes = [
+        lane(label=str(n), perplexity=value, tokens=tokens, curve={"from": 0, "points": [[tokens, value, 0, 1, 0]]})
+        for n, value in enumerate(perplexities)
+    ]
     told = frame(lanes=lanes)
     told["header"]["settings"] = {"vocabulary": 4096}
     assert ("means nothing here" in scripts.evaluate(SAID, told)) == warned

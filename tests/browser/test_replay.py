@@ -320,7 +320,7 @@ def test_another_recording_has_a_chip_that_plays_it_from_its_beginning(visit):
     page.set_content('<main><div data-place="top"></div><div data-place="rest"></div></main>')
     text = exposed(page_script(language("en"), plotly_url="", offers=offers))
     page.add_script_tag(content=f"{text} mount(document.querySelector('main'), {{ follow() {{}} }});")
-    page.get_by_role("button", name="2,400 tokens, recorded").click()
+    page.get_by_role("button", name="“tiny”: 2,400 tokens, recorded").click()
     expect(page.locator(".sl-badge")).to_have_text("Recorded run")
     slowest = next(speed for speed in (1, 2, 5, 20, 100, 300) if 60 * speed >= recorded().moments[-1]["seconds"])
     expect(page.locator(".sl-speed")).to_have_value(str(slowest))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comparisons.page.forms import MORE_LANES, PRESETS, Form
+from comparisons.page.forms import MORE_LANES, Form, presets
 from comparisons.text.feeds import Source
 from streaming.errors import SettingsError
 
@@ -74,16 +75,17 @@ def test_a_form_says_what_is_read():
         Form(source="text").reading()
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_is_a_run(preset):
-    assert PRESETS[preset].settings().lanes
+@given(st.integers(0, 8), st.integers(16, 5000), st.integers(1, 5000))
+def test_every_preset_is_a_run(sinks, recent, budget_mb):
+    for form in presets(Form(sinks=sinks, recent=recent, budget_mb=budget_mb)).values():
+        assert form.settings().lanes and (form.sinks, form.budget_mb) == (sinks, budget_mb)
 
 
 forms = st.builds(
     Form,
     sinks=st.integers(0, 8),
-    recent=st.integers(16, 1020),
-    budget_mb=st.integers(1, 512),
+    recent=st.integers(16, 2**20 - 4),
+    budget_mb=st.integers(1, 68_000),
     pace=st.integers(0, 10_000),
     seed=st.integers(0, 9999),
     lanes=st.lists(st.sampled_from(MORE_LANES)),
@@ -97,6 +99,12 @@ forms = st.builds(
 @given(forms)
 def test_a_link_brings_the_form_back(form):
     assert Form.of_query({name: json.dumps(value) for name, value in form.values().items()}) == form
+
+
+@given(forms, forms)
+def test_what_a_link_does_not_say_is_as_suits_the_model(form, usual):
+    said = {name: json.dumps(value) for name, value in form.values().items() if name in ("recent", "lanes")}
+    assert Form.of_query(said, usual) == replace(usual, recent=form.recent, lanes=form.lanes)
 
 
 @given(st.dictionaries(st.sampled_from([*Form().values(), "other"]), st.text(max_size=20)))

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from comparisons import paths
-from comparisons.page.forms import MORE_LANES, PRESETS
+from comparisons.page.forms import MORE_LANES, Form, presets
 from comparisons.page.modules import MODULES
 from comparisons.page.words import Words, language, languages, load
 from comparisons.runs.frames import Reason, RunState, Status
@@ -122,5 +122,5 @@ def test_whatever_a_run_can_be_has_words():
     assert set(words.group("verdict_endings")) | {"error"} | read_to_the_end == set(get_args(Reason))
     assert read_to_the_end < set(words.group("endings")) - {"recorded"} < set(get_args(Reason))
     assert set(words.group("lane_names")) == set(words.group("lane_policies")) == {"dense", "sinks", *MORE_LANES}
-    assert set(words.group("presets")) == set(PRESETS)
+    assert set(words.group("presets")) == set(presets(Form()))
     assert set(words.group("errors")) == set(errors.__all__)

@@ -13,9 +13,10 @@ from comparisons.paths import RESULTS
 from comparisons.recordings import files, player
 from comparisons.reports import readme as report
 from comparisons.reports.cards import card, side_by_side
-from comparisons.reports.results_pages import PAGES, page, quality
+from comparisons.reports.results_pages import PAGES, headline, measured_models, other, page, quality
 from streaming import models
 from streaming.errors import SettingsError
+from tests.support.results import result
 from tests.support.serving import ROOT
 
 MADE_UP = Quality(
@@ -66,11 +67,36 @@ def test_the_papers_tables_stand_beside_the_papers_own_numbers() -> None:
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*-*.json")), ids=lambda path: path.stem)
 def test_a_result_that_is_kept_is_whole_and_of_a_bundled_model(path) -> None:
-    result = load(path.read_text("utf-8"))
-    assert path.stem == result.experiment.replace(" ", "-")
-    assert result.about.complete
-    assert {each.name for each in result.about.models} <= set(models.available())
+    kept = load(path.read_text("utf-8"))
+    assert path.stem == kept.experiment.replace(" ", "-")
+    assert kept.about.complete
+    assert {each.name for each in kept.about.models} <= set(models.available())
     assert path.stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/*-*.json")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_result_of_another_model_is_whole_and_of_that_model(path) -> None:
+    kept = load(path.read_text("utf-8"))
+    assert path.stem == kept.experiment.replace(" ", "-")
+    assert {each.name for each in kept.about.models} == {path.parent.name}
+    assert path.stat().st_size < 60_000
+
+
+def test_what_is_kept_of_another_model_makes_a_page_and_a_sentence(tmp_path) -> None:
+    assert "not measured yet, `make results MODEL=other`" in headline("other", tmp_path)
+    assert measured_models(tmp_path) == []
+    (tmp_path / "other").mkdir()
+    for name in ("table 1", "figure 3", "figure 10"):
+        kept = tmp_path / "other" / f"{name.replace(' ', '-')}.json"
+        kept.write_text(result(name).as_json(), "utf-8")
+    (tmp_path / "other" / "marathon.json").write_text((RESULTS / "marathon.json").read_text("utf-8"), "utf-8")
+    assert measured_models(tmp_path) == ["other"]
+    said = headline("other", tmp_path)
+    assert "perplexity 1,234 with a dense cache (dense, 6,140 tokens)" in said and "2.00 with StreamingLLM" in said
+    text = other(tmp_path / "other")
+    assert re.findall(r"^## (.*)", text, re.MULTILINE)[-1] == "A long stream"
+    assert all(f"## {name}: " in text for name in ("Table 1", "Figure 3", "Figure 10"))
+    assert "4,000,000 tokens in 10 minutes" not in text and "4,000,000 tokens in 10 minutes" in page("long-stream.md")
 
 
 def perplexities(experiment: str, model: str) -> dict[str, float]:

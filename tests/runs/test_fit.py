@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from comparisons.runs.fit import BOUNDED_ROOM, CACHE_SHARE, DENSE_ROOM, LEAVES, ModelFacts, fit
+from comparisons.runs.fit import BOUNDED_ROOM, CACHE_SHARE, DENSE_ROOM, LEAVES, ModelFacts, answer_every, fit
 from comparisons.runs.settings import RunSettings
 from comparisons.runs.warm_up import model_facts
 from streaming import models
@@ -58,11 +58,20 @@ def test_a_real_model_leaves_its_training_length_and_it_is_said_when():
     assert slower.leaves_seconds == pytest.approx(2 * found.leaves_seconds)
 
 
+@given(model=MODELS, pace=st.sampled_from([None, 30.0, 100.0]))
+def test_answers_take_no_longer_than_reading(model, pace):
+    every = answer_every(model, pace)
+    answer, read = 25 * model.step_seconds, 200 * max(model.token_seconds, 1 / pace if pace else 0.0)
+    assert every == 64 or answer <= every * read * (1 + 1e-9)
+    assert every == 1 or answer > (every - 1) * read * (1 - 1e-9) or every == 64
+    assert answer_every(TINY, 100) == 1 and answer_every(SMOLLM2, None) == 4
+
+
 def test_where_dense_cannot_leave_it_is_said_where_it_stops():
     found = fit(LLAMA_2_7B, memory_bytes=4 * GB, cores=2)
     note = found.notes[0]
     assert note.kind == "dense_stops"
-    assert note.values == {"tokens": found.dense_tokens, "context": 4_096}
+    assert note.values == {"tokens": found.dense_tokens, "context": 4_096, "mb": 3_222}
     assert found.dense_tokens < LEAVES * 4_096
     assert [each.kind for each in found.notes] == ["dense_stops", "slow_answers", "small_cache"]
     roomy = fit(LLAMA_2_7B, memory_bytes=40 * GB, cores=2)

@@ -22,27 +22,30 @@ GRACE = "1"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def command(*arguments: str, out: IO[str] | None = None, **environment: str) -> subprocess.Popen[str]:
+def command(
+    *arguments: str, out: IO[str] | None = None, python: str = sys.executable, **environment: str
+) -> subprocess.Popen[str]:
     """`python app.py …`, not waited for; what it writes goes to a pipe, or to a file."""
     usual = {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1", "STREAMING_GRACE": GRACE}
     environment = {**os.environ, **usual, **environment}
     return subprocess.Popen(
-        [sys.executable, "app.py", *arguments], cwd=ROOT, env=environment, text=True,
+        [python, "app.py", *arguments], cwd=ROOT, env=environment, text=True,
         stdout=out or subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
 @contextmanager
 def served(
-    model: str, *, out: IO[str] | None = None, **environment: str
+    model: str, *, out: IO[str] | None = None, python: str = sys.executable, **environment: str
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address of the app, and its process, until the block ends.
+    """The address of the app with a model ("" for its default), and its process, until the block ends.
 
     What it writes goes to a file: in a pipe that nobody empties an app of many runs stands still, when that is full.
     """
     port = free_port()
     with nullcontext(out) if out else tempfile.TemporaryFile("w+") as said:
-        process = command("--model", model, "--host", "127.0.0.1", "--port", str(port), out=said, **environment)
+        wanted = ("--model", model) if model else ()
+        process = command(*wanted, "--host", "127.0.0.1", "--port", str(port), out=said, python=python, **environment)
         try:
             address = f"http://127.0.0.1:{port}/"
             wait_for(address, process)

@@ -21,6 +21,7 @@ _SENTENCES: dict[NoteKind, str] = {
     "memory of this machine ends there.",
     "dense_stops": "Dense will stop at {tokens:,.0f} of the {context:,.0f} tokens of its training: the memory of this "
     "machine ends there.",
+    "bounded_stops": "A cache of {cache:,.0f} tokens needs {mb:,.0f} MB: its lane stops, too.",
     "slow_answers": "No answers unless asked for (--answers): one takes up to {about} here.",
     "small_cache": "StreamingLLM keeps {cache:,.0f} tokens, which fits; half the training length would not.",
 }

@@ -26,7 +26,7 @@ export function startRun(state, preset = null) {
   if (state.starting || text === null) return;
   Object.assign(state, { starting: true, preset, token: null });
   if (preset) state.trigger("preset", { name: preset });
-  else state.trigger("start", { text });
+  else state.trigger("start", { text, follows: state.follows });
   state.draw();
 }
 

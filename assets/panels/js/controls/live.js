@@ -5,6 +5,7 @@ import { page } from "../data/page.js";
 import { isLive } from "../data/phase.js";
 import { fill } from "../data/words.js";
 import { setText } from "../view/dom.js";
+import { expectRun } from "./expected.js";
 import { notify } from "./shown.js";
 
 function formOf(values) {
@@ -21,6 +22,7 @@ async function formMoved(state, values) {
   const [form, before] = [formOf(values), state.form ?? {}];
   const moved = Object.entries(form).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
   state.form = form;
+  if (moved.length) expectRun(state, { form });
   if (!moved.length || !isLive(state) || state.starting) return;
   const request = { run: state.told.run, action: "set", settings: Object.fromEntries(moved) };
   const reply = await state.server.control(request).catch(() => null);

@@ -110,7 +110,7 @@ function runChip(state, recording) {
   const chip = document.createElement("button");
   chip.type = "button";
   chip.className = "sl-chip sl-recorded";
-  chip.textContent = fill(page.words.watch_recorded, { tokens: countText(recording.tokens) });
+  chip.textContent = fill(page.words.watch_recorded, { model: recording.model, tokens: countText(recording.tokens) });
   chip.title = runTitle(recording);
   chip.addEventListener("click", () => watchRun(state, recording.name));
   return chip;

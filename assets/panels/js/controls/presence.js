@@ -8,6 +8,8 @@ import { notify } from "./shown.js";
 // The address keeps the settings of the latest run, so that a reload, the visitor's or the server's, finds them again.
 export function begun(state) {
   state.quietly = true;
+  if (state.follows) state.trigger("suit"); // the model has come, and its settings with it
+  state.follows = false;
   state.trigger("link");
   if (document.hidden) goAway(state);
 }

@@ -2,6 +2,7 @@
 // moment and every number is the recording's.
 
 import { tellingQuestion, questionsOf } from "./judged.js";
+import { breaks, outcome } from "./outcomes.js";
 import { page } from "./page.js";
 import { countText, fill, laneName, perplexityText } from "./words.js";
 
@@ -34,16 +35,18 @@ export function storyOf(history) {
   const end = history.seconds;
   const left = eventOf(history, "training-length");
   const last = stretch(end, end, END_STAYS, endCaption(history));
-  if (!left) return [stretch(0, end, 14, words.story_begin), last];
+  const known = left && outcome(left.lane, history);
+  if (known?.outcome !== "collapse") return [stretch(0, end, 14, words.story_begin), last];
   const full = eventOf(history, "kv-budget");
   const slow = Math.max(0, left.seconds - BEFORE);
-  const gone = Math.min(end, left.seconds + AFTER);
+  const broke = known.beside && breaks(left.lane, known.beside, left.at);
+  const gone = Math.min(end, Math.max(left.seconds + AFTER, broke ? broke[4] : 0));
   const out = full ? Math.max(gone, full.seconds) : end;
-  const known = { lane: laneName(left.lane), at: countText(left.at), context: countText(history.header?.context ?? left.at) };
+  const facts = { lane: laneName(left.lane), at: countText(left.at), context: countText(history.header?.context ?? left.at) };
   const told = [
     stretch(0, slow, 4, words.story_begin),
-    stretch(slow, gone, 6, fill(words.story_left, known)),
-    stretch(gone, out, 4, fill(words.story_broke, { ...known, ...risen(left.lane) })),
+    stretch(slow, gone, 6, fill(words.story_left, facts)),
+    stretch(gone, out, 4, fill(words.story_broke, { ...facts, ...risen(left.lane) })),
   ];
   if (full) told.push(stretch(out, end, 2.5, fill(words.story_full, { lane: laneName(full.lane), at: countText(full.at) })));
   return [...told, last];

@@ -18,6 +18,7 @@ import { drawLoading, drawSource } from "../view/source.js";
 import { followAddress } from "../controls/address.js";
 import { EXAMPLES_STAY, buildAsk, drawAsk, drawReplies } from "../controls/ask.js";
 import { bindConnection, heard } from "../controls/connection.js";
+import { bindExpected } from "../controls/expected.js";
 import { bindLive, drawSinks } from "../controls/live.js";
 import { bindOwn, drawOwn } from "../controls/own.js";
 import { bindPlayer, drawPlayer } from "../controls/player.js";
@@ -97,7 +98,7 @@ function newState(root, { trigger, server, alone = false }) {
     runs: new Map(), notice: "", past: new Set(), starting: false, loading: null, preset: null,
     lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
     asked: null, examples: [], examplesOf: null, examplesAt: -EXAMPLES_STAY, endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
-    away: null, quietly: false, fitting: false, counting: 0, turn: null, plotly: null, token: null, form: null, heardAt: 0, lookedAt: 0, broken: false, lost: false, resuming: false, takingUp: false,
+    away: null, expected: "", expecting: 0, follows: false, quietly: false, fitting: false, counting: 0, turn: null, plotly: null, token: null, form: null, heardAt: 0, lookedAt: 0, broken: false, lost: false, resuming: false, takingUp: false,
     find: (selector) => root.querySelector(selector),
   };
   state.draw = () => {
@@ -129,6 +130,7 @@ export function mount(root, host) {
   if (!host.alone) bindPresence(state);
   if (!host.alone) bindConnection(state);
   if (!host.alone) bindLive(state);
+  if (!host.alone) bindExpected(state);
   buildCosts(state);
   buildQuestions(state);
   buildAsk(state);

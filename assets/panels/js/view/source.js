@@ -2,6 +2,7 @@
 
 import { page } from "../data/page.js";
 import { bytesText, countText, counted, dateText, fill } from "../data/words.js";
+import { isUnknown } from "../data/outcomes.js";
 import { endCaption } from "../data/story.js";
 import { setText } from "./dom.js";
 
@@ -18,28 +19,29 @@ function windowText({ header, lanes }) {
   return fill(page.words.window_beyond, { window: countText(window), context: countText(header.context) });
 }
 
-const BLIND = 0.7; // of the nats of blind guessing among all tokens; the same as comparisons/runs/verdicts.py has
-const KNOWN_AFTER = 64; // tokens
-
 // A model that does not know a text is perplexed in every lane, and no lane's perplexity says anything.
-function unknownText({ header, lanes }) {
-  const vocabulary = header?.settings?.vocabulary;
-  const known = lanes.filter((lane) => lane.perplexity !== null);
-  if (!vocabulary || !known.length || lanes.some((lane) => lane.tokens < KNOWN_AFTER)) return "";
-  const best = Math.min(...known.map((lane) => lane.perplexity));
-  return Math.log(best) > BLIND * Math.log(vocabulary) ? fill(page.words.unknown_text, { vocabulary: countText(vocabulary) }) : "";
+function unknownText(history) {
+  const values = { vocabulary: countText(history.header?.settings?.vocabulary ?? 0) };
+  return isUnknown(history) ? fill(page.words.unknown_text, values) : "";
+}
+
+// Where a recorded run was made, as far as its file says.
+function machineText({ recorded, header }) {
+  const { processor, cores, dtype } = header?.settings ?? {};
+  return recorded && processor ? fill(page.words.source_machine, { processor, cores: String(cores), dtype }) : "";
 }
 
 // A recorded run is described as a whole, a live one as it is at the moment on show.
-export function sourceText({ latest, history, alone }) {
+export function sourceText({ latest, history, alone, expected }) {
   const { header, recorded, seconds } = latest.recorded ? latest : history;
   const words = page.words;
   const values = {
     model: header?.model ?? "", reading: readingText(header), context: countText(header?.context ?? 0),
     seconds: countText(seconds), date: dateText(header?.recorded_at, "long"),
   };
-  const start = recorded && !alone ? words.source_start : "";
-  return [fill(recorded ? words.source_recorded : words.source_live, values), start, windowText(history), unknownText(history)].filter(Boolean).join(" ");
+  const rests = recorded || latest.state === "finished";
+  const start = rests && !alone ? expected || (recorded ? words.source_start : "") : "";
+  return [fill(recorded ? words.source_recorded : words.source_live, values), machineText(latest), start, windowText(history), unknownText(history)].filter(Boolean).join(" ");
 }
 
 function badgeOf({ latest, history, at, lost }) {
