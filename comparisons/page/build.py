@@ -85,7 +85,8 @@ def _fill(
     for event in (started, chosen, chosen.success(**run, api_visibility="private")):
         event.failure(None, js=FAILED)
     panel.link(None, fields, None, js=LINK)
-    gr.on([inputs["model"].input, panel.suit], values.suit, model, fields, **quietly)
+    for asked in (inputs["model"].input, panel.suit):
+        asked(values.suit, model, fields, **quietly)
     gr.on([field.change for field in fields], None, fields, None, js=MOVED)
     page.load(values.restore, None, fields, queue=False, show_progress="hidden", api_visibility="private")
 
