@@ -17,7 +17,11 @@ SECONDS = 1.0
 """How long the reading takes, at most; a model that is slower than two chunks of it takes longer."""
 
 CHUNK = 64
-STEPS = 3
+STEPS = 5
+"""Of which the shortest counts: whatever else the machine does makes them longer, never shorter."""
+
+MOST_GROWTH = 4.0
+"""Times what arithmetic says that a token in the cache adds: more than that is noise of a second's measuring."""
 
 
 def model_facts(loaded: LoadedModel, *, seconds: float = SECONDS) -> ModelFacts:
@@ -48,7 +52,7 @@ def model_facts(loaded: LoadedModel, *, seconds: float = SECONDS) -> ModelFacts:
             chat=bool(loaded.tokenizer.chat_template),
             token_seconds=token_seconds,
             held_seconds=held_seconds,
-            step_seconds=float(np.median(steps)),
+            step_seconds=min(steps),
         )
     finally:
         stream.close()
@@ -59,7 +63,8 @@ def _line(times: list[tuple[float, float]], least_growth: float) -> tuple[float,
     held, each = np.array(times).T
     growth = float(np.polyfit(held, each, 1)[0]) if len(times) >= 4 else 0.0
     middle = float(np.median(each))
-    growth = min(max(growth, least_growth * middle), middle / float(np.mean(held)) / 2)
+    growth = min(max(growth, least_growth * middle), MOST_GROWTH * least_growth * middle)
+    growth = min(growth, middle / float(np.mean(held)) / 2)
     return max(middle - growth * float(np.mean(held)), middle / 2), growth
 
 
