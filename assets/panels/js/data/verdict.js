@@ -30,6 +30,7 @@ function wordsOf(lane, turn, { outcome: found, memory = 1 }) {
   if (PLAIN[found]) return [PLAIN[found]];
   if (lane.kind !== "dense") return [turn ? "verdict_still" : "verdict_reading"];
   const dear = memory < DEAR ? [] : [found === "better" ? "verdict_surer" : "verdict_dear"];
+  if (dear.length && !turn) return dear;
   return [turn ? "verdict_past" : "verdict_reading", ...dear];
 }
 

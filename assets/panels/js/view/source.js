@@ -2,6 +2,7 @@
 
 import { page } from "../data/page.js";
 import { bytesText, countText, counted, dateText, fill } from "../data/words.js";
+import { isLive } from "../data/phase.js";
 import { isUnknown } from "../data/outcomes.js";
 import { endCaption } from "../data/story.js";
 import { setText } from "./dom.js";
@@ -32,15 +33,14 @@ function machineText({ recorded, header }) {
 }
 
 // A recorded run is described as a whole, a live one as it is at the moment on show.
-export function sourceText({ latest, history, alone, expected }) {
+export function sourceText({ latest, history, alone }) {
   const { header, recorded, seconds } = latest.recorded ? latest : history;
   const words = page.words;
   const values = {
     model: header?.model ?? "", reading: readingText(header), context: countText(header?.context ?? 0),
     seconds: countText(seconds), date: dateText(header?.recorded_at, "long"),
   };
-  const rests = recorded || latest.state === "finished";
-  const start = rests && !alone ? expected || (recorded ? words.source_start : "") : "";
+  const start = recorded && !alone ? words.source_start : "";
   return [fill(recorded ? words.source_recorded : words.source_live, values), machineText(latest), start, windowText(history), unknownText(history)].filter(Boolean).join(" ");
 }
 
@@ -56,7 +56,16 @@ function restText({ latest, at }) {
   return latest.recorded && at === null ? endCaption(latest) : "";
 }
 
+// What Start will do stands beside the run on show, as long as none of the visitor's own goes on.
+function drawExpected(state) {
+  const node = state.find(".sl-expected");
+  const text = isLive(state) || state.loading ? "" : state.expected;
+  setText(node, text);
+  node.title = text;
+}
+
 export function drawSource(state) {
+  if (!state.alone) drawExpected(state);
   const badge = state.find(".sl-badge");
   const [kind, text] = badgeOf(state);
   badge.dataset.state = kind;
