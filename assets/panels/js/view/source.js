@@ -56,10 +56,12 @@ function restText({ latest, at }) {
   return latest.recorded && at === null ? endCaption(latest) : "";
 }
 
-// What Start will do stands beside the run on show, as long as none of the visitor's own goes on.
+// What Start will do stands beside the run on show, as long as none of the visitor's own goes on; captions of a run that
+// is played need its place, unless the settings are open.
 function drawExpected(state) {
   const node = state.find(".sl-expected");
-  const text = isLive(state) || state.loading ? "" : state.expected;
+  const told = state.playing?.text && !state.root.classList.contains("sl-more");
+  const text = isLive(state) || state.loading || told ? "" : state.expected;
   setText(node, text);
   node.title = text;
 }
