@@ -134,7 +134,7 @@ def other(folder: Path) -> str:
         if (folder / _file(name)).exists()
     ]
     if (folder / "marathon.json").exists():
-        run = json.loads((folder / "marathon.json").read_text("utf-8"))
+        run = parsed((folder / "marathon.json").read_text("utf-8"))
         parts.append(f"## A long stream\n\n{marathon(run, aimed=False)}")
     return "\n\n".join(parts)
 
