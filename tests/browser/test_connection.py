@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from tests.browser.conftest import PATIENCE
 from tests.browser.test_page import START, wait_for_tokens
 from tests.support.clients import Site
 from tests.support.serving import served
+from tests.support.speaking import wait_until
 from tests.support.wire import Wire, wired
 
 
@@ -75,6 +77,38 @@ def test_a_run_goes_on_after_a_lost_connection_and_nothing_is_lost(guest, wire, 
     expect(guest.locator(".sl-badge")).to_have_text("Live")
     guest.click("[data-do='stop']")
     expect(guest.locator(".sl-badge")).to_have_text("Finished")
+
+
+@pytest.mark.parametrize("after", [0.2, 0.5])
+def test_a_connection_that_is_lost_as_soon_as_a_run_has_begun_is_no_end_of_it(guest, wire, patient, after):
+    with guest.expect_response("**/queue/join*"):
+        guest.click(START)
+    guest.wait_for_timeout(1000 * after)
+    wire.cut()
+    guest.wait_for_timeout(700)
+    wire.mend()
+    expect(guest.locator(".sl-badge")).to_have_text("Live")
+    wait_for_tokens(guest, 100)
+    expect(guest.locator(".toast-body")).to_have_count(0)
+    assert Site.at(patient).health()["runs"] == 1
+    guest.click("[data-do='stop']")
+    expect(guest.locator(".sl-badge")).to_have_text("Finished")
+
+
+def test_who_closes_the_page_gives_the_place_back_at_once(browser, guest, wire, patient):
+    begin(guest)
+    site = Site.at(patient)
+    waiting = browser.new_page()
+    waiting.goto(patient)
+    waiting.click(START)
+    expect(waiting.get_by_text("you are number 1 in the queue")).to_be_visible()
+    began = time.monotonic()
+    waiting.goto("about:blank")
+    wait_until(lambda: not site.health()["waiting"], seconds=20)
+    guest.goto("about:blank")
+    site.settled(20)
+    assert time.monotonic() - began < 30, "the server waited for them to come back"
+    waiting.close()
 
 
 def test_a_run_that_the_server_no_longer_has_stays_on_the_screen_and_says_so(guest, wire):

@@ -3,6 +3,7 @@
 
 import { page } from "../data/page.js";
 import { isLive } from "../data/phase.js";
+import { startRun } from "./commands.js";
 import { carryStreams } from "./wire.js";
 import { notify } from "./shown.js";
 
@@ -19,7 +20,7 @@ export function heard(state, { token, state: now }) {
 }
 
 function lose(state, broken = state.broken) {
-  if (!isLive(state) && !state.loading) return;
+  if (!isLive(state) && !state.loading && !state.starting) return;
   Object.assign(state, { broken, lost: true });
   state.draw();
 }
@@ -45,7 +46,15 @@ async function look(state, wire) {
   state.resuming = false;
   if (!told || !state.lost) return;
   if (told.app_id === window.gradio_config?.app_id && state.token) takeUp(state, wire);
+  else if (state.starting && !state.loading) beginAgain(state, wire);
   else giveUp(state);
+}
+
+// Nothing had come of the run yet, by which it could be taken up: another one begins in its place.
+function beginAgain(state, wire) {
+  wire.cut();
+  Object.assign(state, { broken: false, lost: false, starting: false });
+  startRun(state, state.preset);
 }
 
 // Gradio brings the frames of a run that is taken up as it brings those of one that begins.
