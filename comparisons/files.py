@@ -131,12 +131,13 @@ def write_folder(folder: Path, files: Iterable[tuple[str, bytes | str]]) -> None
         SettingsError: the folder is there and not empty, or cannot be written.
     """
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise SettingsError(f"{shown(folder)} is there and not empty: name a new folder.")
-        for name, content in files:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        for name, content in () if taken else files:
             write_whole(folder / name, content)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{shown(folder)} cannot be written ({_words(error)}): name another folder.") from None
+    if taken:
+        raise SettingsError(f"{shown(folder)} is there and not empty: name a new folder.")
 
 
 def keep(path: Path, content: bytes | str) -> None:

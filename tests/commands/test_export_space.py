@@ -41,6 +41,7 @@ def test_what_cannot_be_a_space_is_refused_before_anything_is_written(tmp_path, 
     assert "Hub model" in capsys.readouterr().err and not (tmp_path / "new").exists()
     (tmp_path / "mine.txt").write_text("mine")
     assert main(["export-space", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"comparisons: {tmp_path} is there and not empty: name a new folder.\n"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
