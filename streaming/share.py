@@ -4,7 +4,10 @@ A `SinkShare` is handed to `Stream.read` and takes in, layer by layer, the softm
 the stream's first tokens. It looks at the attention of the very forward that reads the text, so it needs neither a
 second forward nor a copy of the cache, and changes nothing in what is read.
 
-Shapes: L layers, H query heads, Q queries.
+With `row` it also takes in how the last query of a forward divides its attention among all tokens that it sees, where
+the attention is our own.
+
+Shapes: L layers, H query heads, Q queries, K tokens that a query sees.
 """
 
 from __future__ import annotations
@@ -24,12 +27,15 @@ class SinkShare:
     Attributes:
         tokens: how many of the stream's first tokens; a query counts those that it can see so far.
         last: of each forward only so many of the last queries are looked at; None looks at all of them.
+        row: whether the attention of the last query is taken in whole, too.
     """
 
-    def __init__(self, tokens: int, *, last: int | None = None) -> None:
+    def __init__(self, tokens: int, *, last: int | None = None, row: bool = False) -> None:
         """Begin with no query."""
         self.tokens = whole("tokens", tokens, 1, MAX_TOKENS)
         self.last = None if last is None else whole("last", last, 1, MAX_TOKENS)
+        self.row = row
+        self._rows: dict[int, Tensor] = {}
         self._sums: dict[int, Tensor] = {}
         self._queries: dict[int, int] = {}
 
@@ -41,6 +47,20 @@ class SinkShare:
         """Take in the shares (H, Q) of some queries of a layer."""
         self._sums[layer] = self._sums.get(layer, 0) + shares.sum(-1)
         self._queries[layer] = self._queries.get(layer, 0) + shares.shape[-1]
+
+    def add_row(self, layer: int, weights: Tensor) -> None:
+        """Take in what the last query of a layer gives to the tokens that it sees, (K,), in their order."""
+        self._rows[layer] = weights
+
+    @property
+    def last_row(self) -> Tensor | None:
+        """What the last query gave to each token that it saw, itself last: the mean over heads, (L, K) on the CPU.
+
+        None where nobody asked for it, where `by_head` is None, and with an attention of the model's own.
+        """
+        if not self._rows:
+            return None
+        return torch.stack([self._rows[layer].cpu() for layer in sorted(self._rows)])
 
     @property
     def queries(self) -> int:

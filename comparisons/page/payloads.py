@@ -12,7 +12,7 @@ from comparisons.runs.frames import AnswerTail, Frame, Loading, Waiting
 
 __all__ = ["payload", "payloads"]
 
-_SELDOM = ("said", "sink_share", "told")
+_SELDOM = ("said", "sink_share", "attention", "told")
 """Parts of a lane that stay as they are for many frames; they are told again when they change."""
 
 

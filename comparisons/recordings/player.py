@@ -125,6 +125,7 @@ class _Player:
             "said": None,
             "told": [],
             "sink_share": _share(lane, self._recording.moments[moment]["seconds"]),
+            "attention": None,
             "sinks_aside": sinks[-1:] == ["sinks-aside"],
             "events": events,
         }

@@ -27,6 +27,7 @@ __all__ = [
     "TAIL_TOKENS",
     "Answer",
     "AnswerTail",
+    "AttentionFrame",
     "CurvePoint",
     "CurveTail",
     "Event",
@@ -179,6 +180,17 @@ def _known(share: SinkShareFrame | None) -> SinkShareFrame | None:
     return share if share is None or all(map(math.isfinite, share["layers"])) else None
 
 
+class AttentionFrame(TypedDict):
+    """What token `at` of the stream gave to the tokens that it saw, in ten thousandths, a mean over heads.
+
+    A row for each layer: the stream's `first` tokens, then the latest in sight up to the token itself.
+    """
+
+    at: Count
+    first: Count
+    layers: Items[Items[Count]]
+
+
 class LanePolicy(TypedDict):
     """What names a lane: `label`, its key, is unique in a run; `recent` is 0 where there is no limit."""
 
@@ -214,7 +226,8 @@ class LaneFrame(LanePolicy, LaneNumbers):
 
     `said` is about the latest question of a visitor; recordings keep none. `told` has some facts, the newest first.
     `sinks_aside` says that the visitor took the sinks away. `sink_share` is None before it was measured, without a
-    cache, and once the first tokens have been evicted.
+    cache, and once the first tokens have been evicted; `attention` also where the model attends in its own way. It is
+    not recorded.
     """
 
     curve: CurveTail
@@ -224,6 +237,7 @@ class LaneFrame(LanePolicy, LaneNumbers):
     said: Said | None
     told: Items[Told]
     sink_share: Annotated[SinkShareFrame | None, BeforeValidator(_known)]
+    attention: NotRequired[AttentionFrame | None]
     sinks_aside: bool
     events: Items[Event]
 

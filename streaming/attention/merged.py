@@ -143,6 +143,8 @@ def streaming_attention(
     if plan.share is not None:
         weights = _weights(call, turn, plan.share.last or query.shape[2])[0]  # (H, n, K)
         plan.share.add(layer, weights[..., : plan.share.tokens].sum(-1))
+        if plan.share.row:
+            plan.share.add_row(layer, weights[:, -1, _unseen(call, 1)[0] == 0].mean(0))
     if plan.block is None and turn is None:
         return _together(call), None
     if query.shape[2] == 1 and turn is not None:

@@ -67,6 +67,20 @@ def test_long_chunks_in_blocks_give_the_same() -> None:
         assert torch.allclose(share.by_head, looked.mean(0), atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("name", ["llama-grouped", "gemma2"])
+@pytest.mark.parametrize("sizes", [(1,) * 30, (7, 7, 1, 9, 6), (2, 60, 3), (15, 1, 70)])
+@pytest.mark.parametrize("recent", [RECENT, None])
+def test_the_last_token_of_a_read_divides_its_attention_as_eager_attention_does(name, sizes, recent) -> None:
+    loaded, ids = tiny.load(name), tiny.ids(sum(sizes))
+    truth = oracle.rows(name, loaded.model, ids, sinks=4, recent=recent)
+    stream, read = open_stream(loaded, sinks(4) if recent else Policy(kind="dense")), 0
+    for size in sizes:
+        share = SinkShare(4, row=True)
+        stream.read(ids[read : read + size], share=share)
+        read += size
+        assert torch.allclose(share.last_row.double(), truth[read - 1], atol=TOLERANCE)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("count", [1, 4])
 def test_before_the_first_eviction_it_is_one_plain_forward(count: int) -> None:

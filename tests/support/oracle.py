@@ -153,6 +153,12 @@ def shares(name: str, prepared: PreTrainedModel, ids: Tensor, *, sinks: int, rec
     return torch.stack(out)
 
 
+def rows(name: str, prepared: PreTrainedModel, ids: Tensor, *, sinks: int, recent: int | None) -> list[Tensor]:
+    """What each of (n,) tokens gives to the tokens that it attends to: (L, K) float64, the mean over heads."""
+    read = _read(_with_alibi_once(twin(name, prepared, "eager")), ids, sinks, recent, output_attentions=True)
+    return [torch.stack([layer[0, :, -1].mean(0).double() for layer in out.attentions]) for _, out in read]
+
+
 def _with_alibi_once(model: PreTrainedModel) -> PreTrainedModel:
     """Falcon's bias is in its mask already; where probabilities are asked for, its attention adds it once more."""
 

@@ -20,6 +20,7 @@ from comparisons.runs.frames import (
     TAIL_TOKENS,
     Answer,
     AnswerTail,
+    AttentionFrame,
     Event,
     EventKind,
     Judged,
@@ -90,6 +91,7 @@ class Journal:
         self._answers = _Answers()
         self._said: Said | None = None
         self._sink_share: SinkShareFrame | None = None
+        self._attention: AttentionFrame | None = None
         self._sinks_aside = False
         self._facts = _Facts()
         self._events: list[Event] = []
@@ -180,10 +182,10 @@ class Journal:
             self._sinks_aside = aside
             self._note("sinks-aside" if aside else "sinks-back", self._tokens, self._clock())
 
-    def set_sink_share(self, share: SinkShareFrame | None) -> None:
-        """How much of the attention goes to the first tokens now."""
+    def set_attention(self, share: SinkShareFrame | None, attention: AttentionFrame | None = None) -> None:
+        """How much of the attention goes to the first tokens now, and how the latest token divides its own."""
         with self._lock:
-            self._sink_share = share
+            self._sink_share, self._attention = share, attention
 
     def snapshot(self, points_from: int, answers_from: int | None = None) -> LaneFrame:
         """The lane as it is now, told from this point and this answer on, or from a tail's length before their ends."""
@@ -217,6 +219,7 @@ class Journal:
             "said": self._said,
             "told": self._facts.some(),
             "sink_share": self._sink_share,
+            "attention": self._attention,
             "sinks_aside": self._sinks_aside,
             "events": list(self._events),
         }

@@ -31,7 +31,7 @@ from comparisons.runs.lane.curve import KvUse
 from comparisons.runs.lane.journal import Journal
 from comparisons.runs.lane.questions import Question
 from comparisons.runs.lane.replies import Replies
-from comparisons.runs.lane.shares import ShareWatch, told_share
+from comparisons.runs.lane.shares import ShareWatch, told_attention, told_share
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.settings import LaneSettings, LiveSettings
 from comparisons.text.feeds import Feed
@@ -181,7 +181,7 @@ class Lane:
         seconds = time.perf_counter() - began
         self.journal.add_read(ids, nats, seconds, _kv_use(self.stream, self.budget.bytes_per_token))
         if share is not None:
-            self.journal.set_sink_share(told_share(share))
+            self.journal.set_attention(told_share(share), told_attention(share, self.journal.tokens))
 
     def _check_budgets(self) -> None:
         spent = self.budget.spent()

@@ -605,13 +605,18 @@ def test_the_attention_on_the_first_tokens_is_that_of_the_stream_and_leaves_no_t
         lane = drive(open_lane(policy, max_tokens=90, **QUIET), lambda: 90)
         watched[policy] = lane.journal.snapshot(0)
     for policy in ("dense", "sinks:4+28"):
-        share = SinkShare(4, last=16)
+        share = SinkShare(4, last=16, row=True)
         read = open_stream(loaded(), Policy.parse(policy)).read(
             ids_of(PromptFeed(tokenizer(), 0, seed=0), 90), share=share
         )
         told = watched[policy]["sink_share"]
         assert told["tokens"] == 4
         assert told["layers"] == pytest.approx(share.by_head.mean(dim=1).tolist(), abs=1e-4)
+        attention = watched[policy]["attention"]
+        assert (attention["at"], attention["first"]) == (89, 4)
+        for row, seen in zip(attention["layers"], share.last_row.tolist(), strict=True):
+            assert len(row) == min(90, 4 + 28 + 1 if policy != "dense" else 90)
+            assert row == pytest.approx([10_000 * one for one in seen], abs=1)
         assert watched[policy]["perplexity_total"] == pytest.approx(math.exp(read[1:].double().mean()), rel=1e-4)
     assert watched["window:32"]["sink_share"] is None, "evicted"
     assert watched["recompute:16"]["sink_share"] is None, "no cache"
@@ -620,8 +625,8 @@ def test_the_attention_on_the_first_tokens_is_that_of_the_stream_and_leaves_no_t
 def test_attention_is_looked_at_once_a_second_at_most(monkeypatch):
     lane = open_lane("dense", max_tokens=400, **QUIET)
     looks = []
-    told = lane.journal.set_sink_share
-    monkeypatch.setattr(lane.journal, "set_sink_share", lambda share: (looks.append(time.perf_counter()), told(share)))
+    told = lane.journal.set_attention
+    monkeypatch.setattr(lane.journal, "set_attention", lambda *seen: (looks.append(time.perf_counter()), told(*seen)))
     began = time.perf_counter()
     drive(lane, lambda: 1)
     assert 1 <= len(looks) <= 1 + (time.perf_counter() - began)
