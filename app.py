@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from comparisons.page.build import build
 from comparisons.page.files import page_files
 from comparisons.page.gradio_internals import spare_searches
-from comparisons.page.library import first_paint, library
+from comparisons.page.library import library
 from comparisons.page.serve import check_address, serve
 from comparisons.paths import RECORDINGS
 from comparisons.runs.memory import KvMemory
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     files = page_files(runs)
     sessions = _sessions(loaded, config)
     lacking = packaged.NAME if not wanted and loaded.name != packaged.NAME else ""
-    page = build(loaded, scripts=files.scripts, first_paint=first_paint(runs), sessions=sessions, lacking=lacking)
+    page = build(loaded, scripts=files.scripts, sessions=sessions, lacking=lacking)
     serve(page, files, config, sessions, host=options.host, port=options.port, inbrowser=options.inbrowser)
     return 0
 

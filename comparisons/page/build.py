@@ -31,7 +31,6 @@ def build(
     loaded: LoadedModel,
     *,
     scripts: Mapping[str, str],
-    first_paint: str | None = None,
     sessions: Sessions | None = None,
     lacking: str = "",
 ) -> gr.Blocks:
@@ -40,12 +39,11 @@ def build(
     Args:
         loaded: the model that every run reads with.
         scripts: by language, where its page finds the panel's scripts.
-        first_paint: the payload of a recorded run, shown until the visitor starts one.
         sessions: the runs of its visitors; by default its own, with the usual limits.
         lacking: the model that was wanted instead and could not be had, where that is so.
     """
     sessions = sessions or Sessions(loaded)
-    fill = partial(_fill, sessions=sessions, own=loaded.name, lacking=lacking, first_paint=first_paint)
+    fill = partial(_fill, sessions=sessions, own=loaded.name, lacking=lacking)
     english, *others = languages().values()
     page: gr.Blocks
     with gr.Blocks(title=english["title"], analytics_enabled=False, fill_width=True) as page:
@@ -65,12 +63,11 @@ def _fill(
     own: str,
     lacking: str,
     script_url: str,
-    first_paint: str | None,
 ) -> None:
     """Put one language's components on the page, and connect them; `own` is what the server's own model is called."""
     inputs: Inputs = {}
     values = Values(words=words, sessions=sessions, own=own, lacking=lacking, inputs=inputs)
-    with panels.live_panel(script_url, _control(values), first_paint) as panel:
+    with panels.live_panel(script_url, _control(values)) as panel:
         inputs |= _inputs(words, own, sessions)
     fields = list(inputs.values())
     run = {

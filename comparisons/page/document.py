@@ -1,7 +1,8 @@
-"""The document as it is served: its head in the page's language, for link previews and search engines, and compressed.
+"""The document as it is served: its head in the page's language, a place for the panel, and compressed.
 
 Gradio serves one document for all pages, in English, with previews of its own; what is given to `launch(head=…)` is put
-in by a script, which neither previews nor search engines run, and too late for a style.
+in by a script, which neither previews nor search engines run, and too late for a style. Gradio itself takes more than a
+second to begin: until then the panel stands in a place of its own, with the run that it paints beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from comparisons.page.words import ENGLISH, Words
 
-__all__ = ["Document", "Head", "rewritten"]
+__all__ = ["Document", "Head", "rewritten", "root_of"]
 
 BROTLI_QUALITY = 5
 """The document differs by address alone: each is compressed once, in some 5 ms."""
@@ -26,6 +27,15 @@ BROTLI_QUALITY = 5
 _GRADIOS = re.compile(r'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*/>|\s*<title>.*?</title>', re.DOTALL)
 _LANG = re.compile(r'(<html\s+lang=")[^"]*"')
 _BASE = re.compile(r"<base [^>]*>")
+_URL = re.compile(r"url\('([^']+)'\)")
+_FONT = {"as": "font", "type": "font/woff2", "crossorigin": "anonymous"}
+_BODY = re.compile(r"<body[^>]*>")
+
+_EARLY = """
+<div id="sl-early" class="gradio-container"><div class="main fillable"><div class="html-container">
+<div class="sl has_children"><div data-place="top"></div><div data-place="rest"></div></div></div></div></div>
+<script type="application/json" id="sl-first-paint">%s</script>"""
+"""Where the panel stands at first, laid out as Gradio lays out its component (see hosts/module.js)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,15 +45,19 @@ class Head:
     Attributes:
         words: the language.
         style: where the page's style is, relative to the app's root.
+        fonts: what the style takes for known, as a style of its own.
         script: where the panel's script is.
         picture: where the picture of link previews is.
+        first_paint: the payload of the run that is shown until a visitor starts one; "" for none.
         others: the languages that the page is there in.
     """
 
     words: Words
     style: str
+    fonts: str
     script: str
     picture: str
+    first_paint: str
     others: tuple[Words, ...]
 
     def tags(self, root: str) -> str:
@@ -65,8 +79,10 @@ class Head:
                     _tag("link", rel="alternate", hreflang=one.language, href=root + one.path.removeprefix("./"))
                     for one in self.others
                 ),
+                *(_tag("link", rel="preload", href=one, **_FONT) for one in _URL.findall(self.fonts)),
+                f"<style>{self.fonts}</style>",
                 _tag("link", rel="stylesheet", href=self.style),
-                _tag("link", rel="modulepreload", href=self.script),
+                f'<script type="module" src="{html.escape(self.script)}"></script>',
             ]
         )
 
@@ -81,7 +97,9 @@ def rewritten(document: str, head: Head, root: str) -> str:
     document = _LANG.sub(rf'\g<1>{head.words.language}"', _GRADIOS.sub("", document), count=1)
     base = _BASE.search(document)
     at = base.end() if base else document.index("<head>") + len("<head>")
-    return f"{document[:at]}\n{head.tags(root)}{document[at:]}"
+    body = _BODY.search(document)
+    inside = body.end() if body else len(document)
+    return f"{document[:at]}\n{head.tags(root)}{document[at:inside]}{_EARLY % head.first_paint}{document[inside:]}"
 
 
 @lru_cache(maxsize=16)
@@ -123,7 +141,7 @@ async def _answer(scope: Scope, send: Send, begun: Message, body: bytes, head: H
     headers = MutableHeaders(raw=list(begun["headers"]))
     if begun["status"] == 200 and "text/html" in headers.get("content-type", ""):
         asked = Headers(scope=scope)
-        body = rewritten(body.decode(), head, _root(scope, asked)).encode()
+        body = rewritten(body.decode(), head, root_of(scope, asked)).encode()
         headers["vary"] = "Accept-Encoding"
         if "br" in asked.get("accept-encoding", ""):
             body = _compressed(body)
@@ -133,7 +151,7 @@ async def _answer(scope: Scope, send: Send, begun: Message, body: bytes, head: H
     await send({"type": "http.response.body", "body": body})
 
 
-def _root(scope: Scope, headers: Headers) -> str:
+def root_of(scope: Scope, headers: Headers) -> str:
     """The app's address as the visitor has it, behind proxies, too."""
     scheme = headers.get("x-forwarded-proto", scope["scheme"]).split(",")[0].strip()
     host = headers.get("x-forwarded-host", headers.get("host", "localhost")).split(",")[0].strip()

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comparisons import paths
-from comparisons.page import export
+from comparisons.page import export, panels
 from comparisons.page.document import Head
-from comparisons.page.library import FIRST_PAINT, KeptRun
+from comparisons.page.library import FIRST_PAINT, KeptRun, first_paint
 from comparisons.page.scripts import asset, page_script
 from comparisons.page.static import StaticFile, plotly_file
 from comparisons.page.words import Words, languages
@@ -49,10 +49,16 @@ def page_files(runs: Sequence[KeptRun]) -> PageFiles:
     }
     style = StaticFile(Path("panel.css"), "text/css", asset("panel.css").encode())
     picture = StaticFile(paths.ASSETS / "preview.png", "image/png")
-    known = tuple(languages().values())
+    known, painted = tuple(languages().values()), first_paint(runs) or ""
     heads = {
         words.language: Head(
-            words=words, style=style.url, script=scripts[words.language].url, picture=picture.url, others=known
+            words=words,
+            style=style.url,
+            fonts=panels.fonts(),
+            script=scripts[words.language].url,
+            picture=picture.url,
+            first_paint=painted,
+            others=known,
         )
         for words in known
     }

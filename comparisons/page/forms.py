@@ -15,6 +15,7 @@ from comparisons.limits import Range, check_limits, limited
 from comparisons.metrics import BYTES_PER_MB
 from comparisons.runs.fit import Fit
 from comparisons.runs.settings import RunSettings
+from comparisons.server.live import STORY
 from comparisons.text.choices import After, Reading, ReadingKind
 from streaming import models
 from streaming.errors import SettingsError
@@ -41,7 +42,7 @@ class Form:
         sinks: first tokens that StreamingLLM keeps.
         recent: latest tokens that it keeps.
         budget_mb: memory for keys and values, per lane, in units of 1,000,000 bytes.
-        pace: tokens per second, 0 for as fast as the machine can.
+        pace: tokens per second, 0 for as fast as the machine can, -1 for the story's.
         seed: of the prompt stream.
         lanes: which of `MORE_LANES` to add.
         positions: of the sinks: in the cache, or (the control) in the text.
@@ -53,7 +54,7 @@ class Form:
     sinks: int = limited(4, Range(min=0, max=8, unit="tokens"))
     recent: int = limited(124, Range(min=16, max=MOST_RECENT, unit="tokens"))
     budget_mb: int = limited(32, Range(min=1, max=MOST_MB, unit="MB"))
-    pace: int = limited(100, Range(min=0, max=10_000, unit="tokens per second"))
+    pace: int = limited(100, Range(min=STORY, max=10_000, unit="tokens per second"))
     seed: int = limited(0, Range(min=0, max=9999, unit=""))
     lanes: tuple[str, ...] = ()
     positions: Positions = "cache"
@@ -111,7 +112,8 @@ class Form:
             ),
             seed=self.seed,
             kv_budget_bytes=self.budget_mb * BYTES_PER_MB,
-            tokens_per_second=self.pace or None,
+            tokens_per_second=self.pace if self.pace > 0 else None,
+            story=self.pace == STORY,
             max_tokens=MOST_TOKENS,
             max_seconds=MOST_SECONDS,
         )
@@ -137,7 +139,8 @@ def _check_model(model: object) -> None:
         try:
             models.check_hub_id(model)
         except SettingsError as error:
-            raise SettingsError(f"{error} By name: {', '.join(models.names())}.") from None
+            known = ", ".join(models.names())
+            raise SettingsError(f"{error} By name: {known}. A folder: app.py --model FOLDER.") from None
 
 
 def _more_lanes(lanes: object) -> tuple[str, ...]:
@@ -154,7 +157,7 @@ def _read(text: str) -> object:
         return text
 
 
-FORGETS_RECENT = 124
+FORGETS_RECENT = 44
 """So soon a fact has left the cache, that one sees it forgotten."""
 
 
@@ -165,9 +168,9 @@ def presets(usual: Form) -> Mapping[str, Form]:
         usual: what suits the model.
     """
     return {
-        "collapse": usual,
+        "collapse": replace(usual, pace=STORY) if usual.pace else usual,
         "million": replace(usual, pace=0),
         "no_sinks": replace(usual, lanes=("window",)),
         "text_positions": replace(usual, positions="text"),
-        "recall": replace(usual, pace=30, recent=min(usual.recent, FORGETS_RECENT)),
+        "recall": replace(usual, pace=30, recent=min(usual.recent, FORGETS_RECENT), seed=1),
     }

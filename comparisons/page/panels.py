@@ -12,13 +12,13 @@ from typing import Any
 from comparisons.page.gradio_internals import gr
 from comparisons.page.scripts import asset, escaped
 
-__all__ = ["live_panel", "theme"]
+__all__ = ["fonts", "live_panel", "theme"]
 
 SHELL = '<div data-place="top"></div>@children<div data-place="rest"></div>'
-FONT = "Source Sans Pro"
+FONT = gr.themes.LocalFont("Source Sans Pro", weights=(400, 700))
 
 
-def live_panel(script_url: str, control: Callable[[Any], Any], value: str | None = None) -> gr.HTML:
+def live_panel(script_url: str, control: Callable[[Any], Any]) -> gr.HTML:
     """The live panel; components made inside its `with` stand between the header and the lanes.
 
     It triggers "start", "preset" (with a name), "suit" and "link", and calls `control` as
@@ -27,10 +27,8 @@ def live_panel(script_url: str, control: Callable[[Any], Any], value: str | None
     Args:
         script_url: where the browser finds the `script_file`.
         control: steers the run that is on show.
-        value: what to show until a run begins, a payload.
     """
     return gr.HTML(
-        value,
         html_template=SHELL,
         js_on_load=f"const scripts = {escaped(script_url)};\n{asset('js/hosts/gradio.js')}",
         apply_default_css=False,
@@ -39,9 +37,14 @@ def live_panel(script_url: str, control: Callable[[Any], Any], value: str | None
     )
 
 
+def fonts() -> str:
+    """The style that makes the page's font known before Gradio does; where it is late, another stands in for it."""
+    return str(FONT.stylesheet()["css"]).replace("font-style:", "font-display: swap; font-style:")
+
+
 def theme() -> gr.themes.Base:
     """Gradio's plain theme in the page's fonts; the overrides lift its contrast to what can be read."""
-    fonts: list[str | gr.themes.LocalFont] = [gr.themes.LocalFont(FONT, weights=(400, 700)), "system-ui", "sans-serif"]
+    fonts: list[str | gr.themes.LocalFont] = [FONT, "system-ui", "sans-serif"]
     base = gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "monospace"])
     return base.set(
         body_text_color_subdued="*neutral_600",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comparisons import paths
-from comparisons.page import modules
+from comparisons.page import modules, qr
 from comparisons.page.costs import COSTS
 from comparisons.page.forms import Form
 from comparisons.page.words import Words, languages
@@ -72,6 +72,7 @@ def page_script(words: Words, plotly_url: str, offers: Mapping[str, object] | No
     """
     known = {
         "plotly": plotly_url,
+        "qr": qr.PATH.format(language=words.language) if qr.qr_route() else None,
         "fields": list(Form().values()),
         "most": {"characters": MOST_CHARACTERS, "bytes": MOST_FILE_BYTES},
         "bundled": list(models.available()),

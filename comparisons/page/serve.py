@@ -15,6 +15,7 @@ from comparisons.page import panels
 from comparisons.page.document import Document
 from comparisons.page.files import PageFiles
 from comparisons.page.gradio_internals import calls, gr, server_of
+from comparisons.page.qr import qr_route
 from comparisons.page.words import languages
 from comparisons.server.config import Config
 from comparisons.server.connections import close_silent
@@ -84,7 +85,7 @@ def serve(
         inbrowser=inbrowser,
         theme=panels.theme(),
         app_kwargs={
-            "routes": [health_route(sessions), *(file.route() for file in files.all)],
+            "routes": [health_route(sessions), *filter(None, [qr_route()]), *(file.route() for file in files.all)],
             "middleware": [guard, document],
         },
         max_threads=most,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-__all__ = ["TICK_SECONDS", "Pacer", "RunClock"]
+__all__ = ["TICK_SECONDS", "Pacer", "RunClock", "story_pace"]
 
 TICK_SECONDS = 0.1
 """How often a lane at a set pace reads: a slow pace token by token, a fast one some at a time, which costs less."""
@@ -27,6 +27,22 @@ _CATCH_UP_SECONDS = 0.5
 
 _LONGEST_REPLY_SECONDS = 0.5
 """How long a lane may reply to a visitor before it reads again: questions without end hold nothing up."""
+
+_STORY_QUICK, _STORY_SLOW = 100.0, 10.0
+"""Tokens per second of the story's pace: on the way, and where something happens."""
+
+_STORY_BEFORE, _STORY_AFTER = 48, 200
+"""Tokens around the training length that are told slowly: what is measured over 256 tokens has moved by then."""
+
+
+def story_pace(tokens: int, context: int) -> float:
+    """The pace that lingers where a dense cache leaves its training length.
+
+    Args:
+        tokens: read so far.
+        context: training length, in tokens.
+    """
+    return _STORY_SLOW if -_STORY_BEFORE <= tokens - context < _STORY_AFTER else _STORY_QUICK
 
 
 class RunClock:

@@ -81,7 +81,7 @@ class Run:
         self.id = run_id or uuid.uuid4().hex[:12]
         self.settings = settings
         self.source = source or Source()
-        self.live = LiveSettings(settings, settings.tokens_per_second)
+        self.live = LiveSettings(settings, settings.tokens_per_second, story=settings.story)
         self._loaded = loaded
         self._feed = feed or prompt_feed(loaded, seed=settings.seed)
         self._memory, self._cores = memory or KvMemory(), cores or Cores(max(1, round(read_machine().cores)))

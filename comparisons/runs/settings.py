@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from comparisons.limits import Range, check_limits, limited
+from comparisons.runs.pacing import story_pace
 from streaming.errors import SettingsError
 from streaming.policy import Policy
 
@@ -61,6 +62,7 @@ class RunSettings(LaneSettings):
         max_seconds: all lanes stop after so much running time; pauses are not counted.
         tokens_per_second: the pace, None for as fast as the machine can. A run's pace can be changed
         (`Run.live`).
+        story: in place of a pace, one that lingers where the training length ends; see `story_pace`.
         threads: of torch, for each lane; None for as many as there are cores that no other lane wants, as long as its
         reads are long.
         frames_per_second: how often the run is told.
@@ -70,6 +72,7 @@ class RunSettings(LaneSettings):
     seed: int = limited(0, Range(min=0, max=9999, unit=""))
     max_seconds: float = limited(600.0, Range(min=0.1, max=7 * 86_400, unit="seconds", whole=False))
     tokens_per_second: float | None = limited(None, PACE)
+    story: bool = False
     threads: int | None = limited(None, Range(min=1, max=256, unit="threads", optional=True))
     frames_per_second: float = limited(5.0, Range(min=0.1, max=30, unit="frames per second", whole=False))
 
@@ -93,14 +96,16 @@ class LiveSettings:
     """What may be changed while a run goes; lanes look at it before each step. From any thread.
 
     Attributes:
+        story: whether the pace is the story's, whatever `pace` is.
         sinks: whether lanes that have sinks keep them; those of a full cache can be set aside and given back.
     """
 
-    def __init__(self, settings: LaneSettings, tokens_per_second: float | None = None) -> None:
+    def __init__(self, settings: LaneSettings, tokens_per_second: float | None = None, *, story: bool = False) -> None:
         """As the run begins."""
         self._pace = tokens_per_second
         self._kv_budget_bytes = settings.kv_budget_bytes
         self._answers = settings.answers
+        self.story = story
         self.sinks = True
 
     @property
@@ -112,6 +117,10 @@ class LiveSettings:
     def pace(self, tokens_per_second: float | None) -> None:
         PACE.check("pace", tokens_per_second)
         self._pace = tokens_per_second
+
+    def pace_at(self, tokens: int, context: int) -> float | None:
+        """The pace after so many tokens, for a model of this training length."""
+        return story_pace(tokens, context) if self.story else self._pace
 
     @property
     def kv_budget_bytes(self) -> int:

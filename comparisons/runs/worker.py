@@ -143,7 +143,7 @@ class Worker:
             lane.replies.decline(_words(error, tokens))
 
     def _read(self, lane: Lane, pacer: Pacer) -> None:
-        pace = self.live.pace
+        pace = self.live.pace_at(lane.journal.tokens, lane.loaded.context)
         due = pacer.due(pace, self.settings.chunk, hurried=self.cores.crowded or lane.replies.wanted)
         if due == 0:
             if not lane.replies.wanted:

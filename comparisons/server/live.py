@@ -8,9 +8,12 @@ from typing import Any
 from comparisons.runs.settings import LiveSettings
 from streaming.errors import SettingsError
 
-__all__ = ["BYTES_PER_MB", "change"]
+__all__ = ["BYTES_PER_MB", "STORY", "change"]
 
 BYTES_PER_MB = 1_000_000
+
+STORY = -1
+"""Among paces, the one of the story."""
 
 _MOST_NAMES = 32
 
@@ -21,8 +24,8 @@ def change(live: LiveSettings | None, settings: object) -> dict[str, list[str]]:
     Args:
         live: those of the run; None where none has begun.
         settings: by the names and in the units of the page's form: `pace` (tokens per second, 0 for as fast as the
-            machine can), `budget_mb` (units of 1,000,000 bytes, for lanes that still read), `answers` (bool), and any
-            other field, which waits.
+            machine can, -1 for the story's), `budget_mb` (units of 1,000,000 bytes, for lanes that still read),
+            `answers` (bool), and any other field, which waits.
 
     Returns:
         {"now": the names of those that act from now on, "next": of those that act from the next start on}.
@@ -41,10 +44,17 @@ def change(live: LiveSettings | None, settings: object) -> dict[str, list[str]]:
 
 def _setters(live: LiveSettings) -> dict[str, Callable[[Any], None]]:
     return {
-        "pace": lambda pace: setattr(live, "pace", pace or None if _is_number(pace) else pace),
+        "pace": lambda pace: _set_pace(live, pace),
         "budget_mb": lambda mb: setattr(live, "kv_budget_bytes", mb * BYTES_PER_MB if _is_number(mb) else mb),
         "answers": lambda answers: setattr(live, "answers", answers),
     }
+
+
+def _set_pace(live: LiveSettings, pace: Any) -> None:
+    story = _is_number(pace) and pace == STORY
+    if not story:
+        live.pace = pace or None if _is_number(pace) else pace
+    live.story = story
 
 
 def _is_number(value: object) -> bool:

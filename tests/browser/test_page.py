@@ -245,11 +245,15 @@ def test_the_run_can_be_taken_along(page, kind):
         assert json.loads(text)["header"]["versions"]["torch"]
 
 
-def test_a_chart_by_itself_has_its_title_and_a_ground_to_stand_on(page):
+def test_a_chart_by_itself_has_its_title_its_run_its_font_and_a_ground_to_stand_on(page):
     with page.expect_download() as download:
         page.locator("[data-save='svg']").click()
     drawn = download.value.path().read_text("utf-8")
     assert drawn.startswith("<svg") and "Perplexity" in drawn and "log scale" in drawn
+    assert "Model “sink”, an invented conversation" in drawn and "arXiv 2309.17453" in drawn
+    assert drawn.count("src:url(data:font/woff2") == 2
+    dashes = set(re.findall(r"stroke: rgb\(\d+, \d+, \d+\);[^\"]*stroke-width: 2.5px;[^\"]*", drawn))
+    assert len({"dasharray" in dash for dash in dashes}) == 2, "without colours, one is dashed and one is not"
     ground = re.search(r'<rect[^>]*style="fill: rgb\((\d+), (\d+), (\d+)\); fill-opacity: 1;"', drawn)
     assert ground and min(map(int, ground.groups())) > 250
 

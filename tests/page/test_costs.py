@@ -2,49 +2,41 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import FalconConfig, GPTNeoXConfig, LlamaConfig, MptConfig, PreTrainedConfig
-from transformers.models.falcon.modeling_falcon import FalconForCausalLM
-from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXForCausalLM
+from transformers import LlamaConfig, MistralConfig, Phi3Config, PreTrainedConfig, Qwen3Config
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
-from transformers.models.mpt.modeling_mpt import MptForCausalLM
+from transformers.models.mistral.modeling_mistral import MistralForCausalLM
+from transformers.models.phi3.modeling_phi3 import Phi3ForCausalLM
+from transformers.models.qwen3.modeling_qwen3 import Qwen3ForCausalLM
 
 from comparisons.page.costs import COSTS
 
 MODELS = {
     "llama": LlamaForCausalLM,
-    "mpt": MptForCausalLM,
-    "falcon": FalconForCausalLM,
-    "gpt_neox": GPTNeoXForCausalLM,
+    "mistral": MistralForCausalLM,
+    "phi3": Phi3ForCausalLM,
+    "qwen3": Qwen3ForCausalLM,
 }
-FALCON = {"alibi": False, "bias": False, "parallel_attn": True}
-PUBLISHED: dict[str, PreTrainedConfig] = {
-    "Llama-2-7B": LlamaConfig(
-        hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=32
-    ),
-    "Llama-2-13B": LlamaConfig(
-        hidden_size=5120, intermediate_size=13824, num_hidden_layers=40, num_attention_heads=40, num_key_value_heads=40
-    ),
-    "Llama-2-70B": LlamaConfig(
-        hidden_size=8192, intermediate_size=28672, num_hidden_layers=80, num_attention_heads=64, num_key_value_heads=8
-    ),
-    "MPT-7B": MptConfig(d_model=4096, n_heads=32, n_layers=32),
-    "MPT-30B": MptConfig(d_model=7168, n_heads=64, n_layers=48),
-    "Falcon-7B": FalconConfig(
-        hidden_size=4544, num_attention_heads=71, num_hidden_layers=32, multi_query=True,
-        new_decoder_architecture=False, **FALCON
-    ),
-    "Falcon-40B": FalconConfig(
-        hidden_size=8192, num_attention_heads=128, num_kv_heads=8, num_hidden_layers=60,
-        new_decoder_architecture=True, **FALCON
-    ),
-    "Pythia-12B": GPTNeoXConfig(
-        hidden_size=5120, intermediate_size=20480, num_attention_heads=40, num_hidden_layers=36
-    ),
-}  # fmt: skip
-"""What their files on the Hub say."""
 
-COPIES = {"Falcon-40B": 128 // 8}
-"""How often transformers keeps the same key: for each head of queries, where Falcon lets them share one."""
+
+def published(kind: type[PreTrainedConfig], width: int, layers: int, heads: int, kv_heads: int, context: int, **more):
+    return kind(
+        hidden_size=width, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=heads,
+        num_key_value_heads=kv_heads, max_position_embeddings=context, **more,
+    )  # fmt: skip
+
+
+PUBLISHED: dict[str, PreTrainedConfig] = {
+    "Llama-2-7B": published(LlamaConfig, 4096, 32, 32, 32, 4096),
+    "Llama-2-13B": published(LlamaConfig, 5120, 40, 40, 40, 4096),
+    "Llama-2-70B": published(LlamaConfig, 8192, 80, 64, 8, 4096),
+    "Mistral-7B": published(MistralConfig, 4096, 32, 32, 8, 32_768, sliding_window=None),
+    "Phi-4, 14B": published(Phi3Config, 5120, 40, 40, 10, 16_384, pad_token_id=0),
+    "Qwen3-8B": published(Qwen3Config, 4096, 36, 32, 8, 40_960, head_dim=128),
+    "Qwen3-32B": published(Qwen3Config, 5120, 64, 64, 8, 40_960, head_dim=128),
+    "Llama-3.1-8B": published(LlamaConfig, 4096, 32, 32, 8, 131_072),
+    "Llama-3.1-70B": published(LlamaConfig, 8192, 80, 64, 8, 131_072),
+}
+"""What their files on the Hub say."""
 
 
 def held_bytes(config: PreTrainedConfig, tokens: int) -> int:
@@ -60,10 +52,12 @@ def held_bytes(config: PreTrainedConfig, tokens: int) -> int:
 
 @pytest.mark.parametrize("cost", COSTS, ids=lambda cost: cost.model)
 def test_the_bytes_per_token_are_those_of_a_cache_of_that_configuration(cost):
-    assert held_bytes(PUBLISHED[cost.model], tokens=3) == 3 * cost.bytes_per_token * COPIES.get(cost.model, 1)
+    assert held_bytes(PUBLISHED[cost.model], tokens=3) == 3 * cost.bytes_per_token
+    assert PUBLISHED[cost.model].max_position_embeddings == cost.context
 
 
-def test_the_page_gets_every_model_once_with_its_bytes_per_token():
+def test_the_page_gets_every_model_once_with_its_bytes_per_token_and_where_that_stands():
     told = [cost.as_json() for cost in COSTS]
     assert [one["model"] for one in told] == list(PUBLISHED)
-    assert told[0] == {"model": "Llama-2-7B", "bytes_per_token": 524_288}
+    assert (told[0]["model"], told[0]["bytes_per_token"]) == ("Llama-2-7B", 524_288)
+    assert told[0]["config"] == "https://huggingface.co/meta-llama/Llama-2-7b-hf/blob/main/config.json"

@@ -58,8 +58,9 @@ class Read(html.parser.HTMLParser):
 
 def head(code: str) -> Head:
     return Head(
-        words=language(code), style="s.css", script="p.js", picture="preview.png", others=tuple(languages().values())
-    )
+        words=language(code), style="s.css", fonts="@font-face {}", script="p.js", picture="preview.png",
+        first_paint='{"seq":0}', others=tuple(languages().values()),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("code", languages())
@@ -122,3 +123,10 @@ def test_behind_a_proxy_the_address_is_that_of_the_visitor():
 def test_everything_else_passes_as_it_is(path, more):
     headers, body = served(path, {"accept-encoding": "br"}, **more)
     assert body.decode() == GRADIOS and "content-encoding" not in headers
+
+
+def test_the_panel_has_its_place_and_its_run_before_gradio_begins():
+    body = rewritten(GRADIOS, head("en"), "https://example.org/").partition("<body>")[2]
+    before = body.partition("<gradio-app>")[0]
+    assert before.count("data-place=") == 2
+    assert '<script type="application/json" id="sl-first-paint">{"seq":0}</script>' in before

@@ -22,6 +22,12 @@ def test_pace_0_is_as_fast_as_the_machine_can():
     assert Form(pace=0).settings().tokens_per_second is None
 
 
+def test_the_pace_of_the_story_is_a_setting_of_its_own():
+    told = Form(pace=-1).settings()
+    assert told.story and told.tokens_per_second is None
+    assert not Form(pace=100).settings().story
+
+
 def test_the_control_leaves_the_sinks_where_they_stand_in_the_text():
     assert Form(positions="text").settings().lanes[1].label == "sinks:4+124@text"
 
@@ -86,7 +92,7 @@ forms = st.builds(
     sinks=st.integers(0, 8),
     recent=st.integers(16, 2**20 - 4),
     budget_mb=st.integers(1, 68_000),
-    pace=st.integers(0, 10_000),
+    pace=st.integers(-1, 10_000),
     seed=st.integers(0, 9999),
     lanes=st.lists(st.sampled_from(MORE_LANES)),
     positions=st.sampled_from(["cache", "text"]),

@@ -215,7 +215,7 @@ def test_settings_that_are_moved_act_at_once_or_from_the_next_start(sessions):
 
 
 @pytest.mark.parametrize(
-    "settings", [None, [], "pace", {"pace": -1}, {"pace": "fast"}, {"pace": True}, {"budget_mb": 0}, {"answers": 1}]
+    "settings", [None, [], "pace", {"pace": -2}, {"pace": "fast"}, {"pace": True}, {"budget_mb": 0}, {"answers": 1}]
 )
 def test_settings_that_mean_nothing_are_refused_in_words(sessions, settings):
     frames = sessions.frames("anna", SETTINGS)

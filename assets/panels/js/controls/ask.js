@@ -1,9 +1,10 @@
 // A visitor's question to all lanes: the box, its examples from the text, and what each lane says.
 
 import { saidBy, saidLabel, saidText } from "../data/answers.js";
+import { forgetter, isKept, toldText } from "../data/cache.js";
 import { page } from "../data/page.js";
 import { isLive, phase } from "../data/phase.js";
-import { countText, fill, laneName } from "../data/words.js";
+import { laneName } from "../data/words.js";
 import { announceSaid } from "../view/announce.js";
 import { drawMark } from "../view/judged.js";
 import { setText } from "../view/dom.js";
@@ -92,9 +93,18 @@ function drawExamples(state, live) {
   const fresh = phase(state) === "running" && performance.now() - state.examplesAt < EXAMPLES_STAY;
   const calm = fresh || box.matches(":hover, :focus-within");
   for (const chip of state.examples) chip.disabled = !live;
-  if (settled && (calm || !live)) return;
-  Object.assign(state, { examplesOf: state.told?.run, examplesAt: performance.now() });
-  state.examples.forEach((chip, i) => putExample(chip, facts[i] ?? null));
+  if (!settled || (live && !calm)) {
+    Object.assign(state, { examplesOf: state.told?.run, examplesAt: performance.now() });
+    state.examples.forEach((chip, i) => putExample(chip, facts[i] ?? null));
+  }
+  if (live && !box.matches(":hover, :focus-within")) keepOne(state, facts);
+  for (const chip of state.examples) drawTold(chip, forgetter(state.told?.lanes ?? []));
+}
+
+// The first stays one that can be answered from every cache, where there is such a fact.
+function keepOne({ examples: [first], told }, [newest]) {
+  const lane = forgetter(told.lanes);
+  if (newest && first.example && !isKept(lane, first.example.at, lane.tokens) && isKept(lane, newest.at, lane.tokens)) putExample(first, newest);
 }
 
 function putExample(chip, fact) {
@@ -102,7 +112,14 @@ function putExample(chip, fact) {
   chip.dataset.empty = fact ? "" : "yes";
   chip.title = fact?.question ?? "";
   setText(chip.firstElementChild, fact?.question ?? "");
-  setText(chip.lastElementChild, fact ? fill(page.words.told_at, { at: countText(fact.at) }) : "");
+}
+
+// Whether the lane that forgets still holds it, as it is now: in tens of tokens, so that it can be read.
+function drawTold(chip, lane) {
+  const fact = chip.example;
+  const kept = fact && isKept(lane, fact.at, lane.tokens);
+  chip.dataset.kept = fact && (kept ? "yes" : "no");
+  setText(chip.lastElementChild, fact ? toldText(Math.round((lane.tokens - fact.at) / 10) * 10, kept) : "");
 }
 
 export function drawAsk(state) {

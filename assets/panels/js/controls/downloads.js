@@ -3,7 +3,7 @@
 
 import { page } from "../data/page.js";
 import { recordingText } from "../data/recordings.js";
-import { drawChart, wantPlotly } from "../view/charts.js";
+import { chartPictures } from "./pictures.js";
 import { complete, notify } from "./shown.js";
 
 const CSV_COLUMNS = ["lane", "tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds"];
@@ -18,35 +18,12 @@ function fileName(history, ending) {
   return `streamingllm-${history.header?.model ?? "run"}-seed${history.header?.seed ?? 0}.${ending}`.replace(/[^\w.-]/g, "_");
 }
 
-function download(text, type, name) {
+function download(content, type, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
-}
-
-// A chart by itself, for a slide or a paper: it has its title, and what it stands on.
-function picture(state, figure, plot) {
-  const [name, about] = figure.querySelectorAll("figcaption > *");
-  const { size, card, ink } = state.look;
-  const title = {
-    text: `<b>${name.textContent}</b>  ${about.textContent}`, font: { color: ink, size: size.type + 3 },
-    x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: size.type },
-  };
-  const margin = { ...plot.layout.margin, t: plot.layout.margin.t + 3 * size.type };
-  return { data: plot.data, layout: { ...plot.layout, title, margin, paper_bgcolor: card } };
-}
-
-async function saveCharts(state, format) {
-  await wantPlotly(state);
-  for (const figure of state.root.querySelectorAll("[data-chart]")) {
-    const filename = fileName(state.history, figure.dataset.chart);
-    const plot = figure.querySelector(".sl-plot");
-    drawChart(state, figure.dataset.chart, plot);
-    const size = { width: plot.clientWidth, height: plot.clientHeight + 3 * state.look.size.type, scale: 2 };
-    await window.Plotly.downloadImage(picture(state, figure, plot), { format, filename, ...size });
-  }
 }
 
 async function fetchText(url) {
@@ -63,6 +40,13 @@ async function runPage(history) {
   return [before, run, between, plotly.replaceAll("</script", "<\\/script"), after].join("");
 }
 
+async function saveCharts(state, format) {
+  for (const { name, content } of await chartPictures(state, format)) {
+    download(content, PICTURES[format], fileName(state.history, `${name}.${format}`));
+  }
+}
+
+const PICTURES = { svg: "image/svg+xml", png: "image/png" };
 const SAVED = {
   csv: ["text/csv", runCsv],
   json: ["application/json", recordingText],
@@ -71,7 +55,7 @@ const SAVED = {
 
 export async function save(state, format) {
   if (!state.latest) return;
-  if (!SAVED[format]) return saveCharts(state, format);
+  if (PICTURES[format]) return saveCharts(state, format);
   const [type, write] = SAVED[format];
   if (format !== "csv" && !(await complete(state))) return;
   try {

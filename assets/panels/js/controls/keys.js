@@ -4,7 +4,7 @@ import { page } from "../data/page.js";
 import { turnPage } from "../view/judged.js";
 import { focusQuestion } from "./ask.js";
 import { togglePlay } from "./player.js";
-import { isPresenting, present, togglePresentation } from "./presentation.js";
+import { isPresenting, present, showAddressCode, togglePresentation } from "./presentation.js";
 import { act } from "./commands.js";
 import { TOUR_KEYS } from "./tour.js";
 
@@ -16,7 +16,7 @@ const KEYS = {
 };
 // What a clicker sends, in a lecture alone: there, nothing is to be scrolled.
 const CLICKS = {
-  pagedown: (state) => act(state, "main"), pageup: (state) => turnPage(state, -1),
+  pagedown: (state) => act(state, "main"), pageup: (state) => turnPage(state, -1), q: showAddressCode,
   b: () => document.body.classList.toggle("sl-black"), ".": () => document.body.classList.toggle("sl-black"),
 };
 const KEYS_ALONE = { ...KEYS, " ": togglePlay, a: null, s: null, r: null };

@@ -1,5 +1,18 @@
 // A lecture: one large screen, steered by keys.
 
+import { page } from "../data/page.js";
+
+// For those who sit there: the page's address, large, to be read by their phones.
+export function showAddressCode(state) {
+  if (!page.qr) return;
+  const box = state.find(".sl-qr");
+  const address = location.origin + location.pathname;
+  const image = box.querySelector("img");
+  Object.assign(image, { src: new URL(page.qr, document.baseURI), alt: address });
+  box.querySelector("p").textContent = address;
+  box.showModal();
+}
+
 export function isPresenting() {
   return document.body.classList.contains("sl-present");
 }
@@ -34,6 +47,7 @@ async function fitScreen(state) {
 
 // A visitor leaves the whole screen by the browser's own key, which ends the lecture as well.
 export function bindPresentation(state) {
+  state.find("[data-tool='qr']").hidden = !page.qr;
   document.addEventListener("fullscreenchange", () => {
     if (!document.fullscreenElement && !state.fitting) present(state, false);
   });

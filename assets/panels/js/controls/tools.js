@@ -2,16 +2,19 @@
 
 import { page } from "../data/page.js";
 import { setText } from "../view/dom.js";
+import { tokenText } from "../view/text.js";
 import { giveUp } from "./connection.js";
 import { save } from "./downloads.js";
 import { keepForm } from "./live.js";
 import { listKeys, onKey } from "./keys.js";
 import { toPresent } from "./player.js";
-import { bindPresentation, togglePresentation } from "./presentation.js";
+import { bindPresentation, showAddressCode, togglePresentation } from "./presentation.js";
 import { act, startRun } from "./commands.js";
+import { notify } from "./shown.js";
 import { toggleMore } from "./settings.js";
 import { toggleTheme } from "./theme.js";
 import { bindTour, openTour } from "./tour.js";
+import { toggleHalts } from "./moments.js";
 
 // A link carries the settings as they stand, each as JSON.
 async function copyLink(state, values) {
@@ -84,7 +87,7 @@ function unzoom(state) {
 
 const TOOLS = {
   link: (state) => state.trigger("link"), theme: toggleTheme, present: togglePresentation, more: toggleMore, unzoom,
-  "present-time": toPresent, tour: openTour,
+  "present-time": toPresent, halts: toggleHalts, qr: showAddressCode, tour: openTour,
   keys: (state) => state.find(".sl-keys").showModal(),
 };
 
@@ -95,6 +98,9 @@ export function bindControls(state) {
   onClick("[data-do]", (data) => act(state, data.do));
   onClick("button[data-tool]", (data) => TOOLS[data.tool](state));
   onClick("[data-save]", (data) => save(state, data.save));
+  state.find(".sl-lanes").addEventListener("click", ({ target }) => { // a finger has no hover
+    if (target.dataset.index && !state.notice) notify(state, tokenText(target));
+  });
   document.addEventListener("keydown", (event) => onKey(state, event));
   document.addEventListener("sl-link", (event) => copyLink(state, event.detail));
   document.addEventListener("sl-failed", () => {

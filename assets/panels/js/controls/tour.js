@@ -132,6 +132,6 @@ export function bindTour(state) {
   for (const [name, press] of Object.entries(TOUR_BUTTONS)) {
     tourButton(state, name).addEventListener("click", () => press(state));
   }
-  new ResizeObserver(() => state.tour && placeTour(state)).observe(state.root);
+  new ResizeObserver(() => state.tour && placeTour(state)).observe(document.body);
   window.addEventListener("resize", () => drawTour(state)); // what is on show may have changed, with no run to draw it
 }

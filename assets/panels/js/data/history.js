@@ -2,6 +2,7 @@
 // first item, so that a frame lost on the way loses nothing.
 
 import { TEXT_KEPT, newPast, notePast } from "./past.js";
+import { OPENING } from "./tiles.js";
 import { shorten } from "./thin.js";
 
 export const COLUMNS = { perplexity: 1, memory: 2, time: 3 };
@@ -12,7 +13,7 @@ export function newHistory(frame) {
 }
 
 export function newLane() {
-  return { curve: [], counted: {}, textFrom: 0, text: [], answers: [] };
+  return { curve: [], counted: {}, textFrom: 0, text: [], opening: [], answers: [] };
 }
 
 // Points that are new go to the end of a curve, which is shortened once it is long; `counted` counts those there were.
@@ -47,6 +48,7 @@ export function mergeLane(lane, frame) {
   Object.assign(lane, now);
   addPoints(lane, "curve", curve, [COLUMNS.perplexity, COLUMNS.time]);
   mergeText(lane, text.from, text.pieces);
+  mergeTail(lane.opening, text.from, text.pieces.slice(0, Math.max(0, OPENING - text.from)));
   mergeTail(lane.answers, answers.from, answers.items);
 }
 

@@ -16,10 +16,17 @@ export function questionsOf(history) {
   return [...found.values()].sort((one, other) => one.turn - other.turn);
 }
 
-// Which one says most: the last that all lanes answered and that can be judged, else the last that all of them answered.
-export function tellingQuestion(questions) {
+// Whether one lane was right and another was not.
+function differs({ replies }) {
+  return replies.every(isKnown) && new Set(replies.map(isRight)).size > 1;
+}
+
+// Which one says most: the last that all lanes answered and that can be judged, else the last that all of them answered;
+// of a run that is over, one that tells its lanes apart.
+export function tellingQuestion(questions, { state }) {
   const shared = questions.filter(({ replies }) => replies.every(Boolean));
-  return shared.findLast(({ replies }) => replies.every(isKnown)) ?? shared.at(-1) ?? questions.at(-1) ?? null;
+  const telling = state === "finished" ? shared.findLast(differs) : null;
+  return telling ?? shared.findLast(({ replies }) => replies.every(isKnown)) ?? shared.at(-1) ?? questions.at(-1) ?? null;
 }
 
 // Of the questions that a lane answered and that can be judged, how many it got right.

@@ -22,7 +22,7 @@ export function notePast(past, frame) {
 
 // What a frame leaves out is as it was.
 function noteLane(past, frame, { seconds }, place) {
-  const { curve, text, answers, events, said, told, ...numbers } = frame;
+  const { curve, text, answers, events, said, told, attention, ...numbers } = frame;
   past.moments[place] = { ...past.moments.at(-1), ...numbers };
   noteText(past, text, seconds);
 }

@@ -2,13 +2,16 @@
 
 import { mergeFrame, newHistory } from "./history.js";
 import { frameAt, recordOf } from "./past.js";
+import { OPENING } from "./tiles.js";
 
 // What the page showed at that moment of the run; null is the present.
 export function historyAt(history, seconds) {
   if (seconds === null) return history;
   const frame = frameAt(recordOf(history), seconds);
   const { preset, seq } = history;
-  return Object.assign(mergeFrame(newHistory(frame), frame), { preset, seq: `${seq}@${seconds}` });
+  const then = Object.assign(mergeFrame(newHistory(frame), frame), { preset, seq: `${seq}@${seconds}` });
+  then.lanes.forEach((lane, i) => (lane.opening = history.lanes[i].opening));
+  return then;
 }
 
 const LANE_NUMBERS = [
@@ -49,10 +52,15 @@ function sharesOf(numbers, moments) {
   return changes.filter(Boolean);
 }
 
+function openingOf({ texts: [first] }) {
+  return first?.from === 0 ? first.pieces.slice(0, OPENING) : [];
+}
+
 // The whole of a recorded run, standing at its last moment.
 export function historyOf(record) {
   const frame = frameAt(record, record.moments.at(-1).seconds);
   const history = mergeFrame(newHistory(frame), frame);
+  history.lanes.forEach((lane, i) => (lane.opening = openingOf(record.lanes[i])));
   const lanes = record.lanes.map(({ moments, texts }) => ({ moments, texts, told: 0 }));
   return Object.assign(history, { past: { moments: record.moments, lanes }, complete: true });
 }

@@ -25,7 +25,7 @@ function stretch(from, to, lasts, text) {
 
 // What is said of a run as it stands at its end.
 export function endCaption(history) {
-  const question = tellingQuestion(questionsOf(history));
+  const question = tellingQuestion(questionsOf(history), history);
   return question ? page.words.story_asked : page.words.story_end;
 }
 
@@ -45,7 +45,7 @@ export function storyOf(history) {
   const facts = { lane: laneName(left.lane), at: countText(left.at), context: countText(history.header?.context ?? left.at) };
   const told = [
     stretch(0, slow, 4, words.story_begin),
-    stretch(slow, gone, 6, fill(words.story_left, facts)),
+    stretch(slow, gone, 6, fill(words.moments["training-length"], facts)),
     stretch(gone, out, 4, fill(words.story_broke, { ...facts, ...risen(left.lane) })),
   ];
   if (full) told.push(stretch(out, end, 2.5, fill(words.story_full, { lane: laneName(full.lane), at: countText(full.at) })));

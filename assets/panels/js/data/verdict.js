@@ -4,6 +4,7 @@ import { outcome } from "./outcomes.js";
 import { page } from "./page.js";
 import { countText, decimalText, fill, laneName, perplexityText } from "./words.js";
 
+const SLOWER = 2; // times the time of StreamingLLM: a lane that reads its window anew for every token says so
 const DEAR = 2; // times the memory of the lane beside it: worth a word
 const RECOVERS = 256; // tokens after which perplexity has forgotten what was before
 
@@ -23,10 +24,11 @@ const BREAKS = { dense: "verdict_left", window: "verdict_window" };
 const PLAIN = { unknown: "verdict_unknown", same: "verdict_reading", waiting: "verdict_reading", worse: "verdict_worse" };
 
 // The names of its sentences.
-function wordsOf(lane, turn, { outcome: found, memory = 1 }) {
+function wordsOf(lane, turn, { outcome: found, memory = 1, time = 1 }) {
   if (sinksMoved(lane)) return [lane.sinks_aside ? "verdict_aside" : "verdict_back"];
   if (found === "collapse" && turn) return [BREAKS[lane.kind] ?? "verdict_forgets"];
   if (found === "alone") return [turn ? "verdict_alone" : "verdict_reading"];
+  if (lane.kind === "recompute" && time >= SLOWER && found !== "waiting") return ["verdict_slower"];
   if (PLAIN[found]) return [PLAIN[found]];
   if (lane.kind !== "dense") return [turn ? "verdict_still" : "verdict_reading"];
   const dear = memory < DEAR ? [] : [found === "better" ? "verdict_surer" : "verdict_dear"];

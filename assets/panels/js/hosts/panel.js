@@ -7,7 +7,7 @@ import { historyAt } from "../data/recordings.js";
 import { ANNOUNCE_EVERY, announce } from "../view/announce.js";
 import { bindCharts, drawCaptions, drawCharts, wantPlotly } from "../view/charts.js";
 import { drawChips } from "../view/chips.js";
-import { buildCosts, drawCosts } from "../view/costs.js";
+import { buildCosts } from "../view/costs.js";
 import { part } from "../view/dom.js";
 import { bindJudged, drawJudged } from "../view/judged.js";
 import { drawLanes } from "../view/lanes.js";
@@ -20,6 +20,7 @@ import { EXAMPLES_STAY, buildAsk, drawAsk, drawReplies } from "../controls/ask.j
 import { bindConnection, heard } from "../controls/connection.js";
 import { bindExpected } from "../controls/expected.js";
 import { bindLive, drawSinks } from "../controls/live.js";
+import { noteMoments } from "../controls/moments.js";
 import { bindOwn, drawOwn } from "../controls/own.js";
 import { bindPlayer, drawPlayer } from "../controls/player.js";
 import { begun, bindPresence } from "../controls/presence.js";
@@ -58,6 +59,7 @@ export function accept(state, text) {
     wantPlotly(state);
     begun(state);
   }
+  noteMoments(state);
   state.draw();
 }
 
@@ -85,7 +87,6 @@ function render(state) {
   drawChips(state);
   drawCaptions(state);
   drawCharts(state);
-  drawCosts(state);
   drawQuestions(state);
   announce(state);
   drawTour(state);
@@ -98,8 +99,8 @@ function newState(root, { trigger, server, alone = false }) {
     runs: new Map(), notice: "", past: new Set(), starting: false, loading: null, preset: null,
     lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
     asked: null, examples: [], examplesOf: null, examplesAt: -EXAMPLES_STAY, endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
-    away: null, expected: "", expecting: 0, follows: false, quietly: false, fitting: false, counting: 0, turn: null, plotly: null, token: null, form: null, heardAt: 0, lookedAt: 0, broken: false, lost: false, resuming: false, takingUp: false,
-    find: (selector) => root.querySelector(selector),
+    caption: null, flash: null, halts: false, away: null, expected: "", expecting: 0, follows: false, quietly: false, fitting: false, counting: 0, turn: null, plotly: null, token: null, form: null, heardAt: 0, lookedAt: 0, broken: false, lost: false, resuming: false, takingUp: false,
+    find: (selector) => state.root.querySelector(selector),
   };
   state.draw = () => {
     if (state.waiting) return;
@@ -139,4 +140,5 @@ export function mount(root, host) {
   render(state);
   if (!host.alone) followAddress(state);
   if (!host.alone) setTimeout(() => beginStory(state), STORY_AFTER);
+  return state;
 }

@@ -5,6 +5,7 @@ import { page } from "../data/page.js";
 import { countText, fill } from "../data/words.js";
 import { setText } from "./dom.js";
 import { figureOf } from "./figures.js";
+import { drawFlash } from "./flash.js";
 import { sketch } from "./sketch.js";
 
 const ROUND_EVERY = 350; // ms
@@ -13,10 +14,12 @@ const CONFIG = { displayModeBar: false, showSendToCloud: false, responsive: true
 export function drawChart(state, name, plot) {
   const { traces, layout, told } = figureOf(state, name, plot);
   plot.setAttribute("aria-label", fill(page.words.chart_told, { chart: page.words[name], tokens: countText(mostTokens(state.history)), told }));
-  if (!window.Plotly) {
-    sketch(plot, traces, layout);
-    return;
-  }
+  if (window.Plotly) react(state, plot, traces, layout);
+  else sketch(plot, traces, layout);
+  drawFlash(state, plot, traces, layout);
+}
+
+function react(state, plot, traces, layout) {
   if (!plot.built) plot.replaceChildren();
   window.Plotly.react(plot, traces, layout, CONFIG);
   if (!plot.built) watchZoom(state, plot);

@@ -2,6 +2,7 @@
 // most, unless the visitor pages to another.
 
 import { answerText, isKnown, isRight } from "../data/answers.js";
+import { forgetter, isKept, toldText } from "../data/cache.js";
 import { questionsOf, scoresOf, tellingQuestion } from "../data/judged.js";
 import { page } from "../data/page.js";
 import { countText, fill, laneName } from "../data/words.js";
@@ -19,12 +20,12 @@ export function turnPage(state, step) {
   const questions = questionsOf(state.history);
   const at = questions.indexOf(questionOnShow(state, questions));
   const to = questions[Math.min(questions.length - 1, Math.max(0, at + step))];
-  state.turn = to && to.turn !== tellingQuestion(questions).turn ? to.turn : null;
+  state.turn = to && to.turn !== tellingQuestion(questions, state.history).turn ? to.turn : null;
   state.draw();
 }
 
-function questionOnShow({ turn }, questions) {
-  return questions.find((question) => question.turn === turn) ?? tellingQuestion(questions);
+function questionOnShow({ turn, history }, questions) {
+  return questions.find((question) => question.turn === turn) ?? tellingQuestion(questions, history);
 }
 
 function nothingAsked({ history }) {
@@ -44,6 +45,13 @@ function referenceText(question) {
   return expected ? fill(page.words.right_answer, { answer: expected }) : fill(page.words.text_says, { answer: reference });
 }
 
+// When it was asked, and whether what it asks for is still there; older recordings do not know when it was told.
+function askedText({ at, told_at: toldAt }, { lanes }) {
+  const asked = fill(page.words.asked_at, { at: countText(at) });
+  const lane = forgetter(lanes);
+  return toldAt === undefined || lane.kind === "dense" ? asked : `${asked}; ${toldText(at - toldAt, isKept(lane, toldAt, at))}`;
+}
+
 function drawReply(node, lane, item, question) {
   node.dataset.kind = lane.kind;
   setText(node.querySelector("b"), laneName(lane));
@@ -59,7 +67,7 @@ export function drawJudged(state) {
   const at = questions.indexOf(question);
   const box = state.find(".sl-judged");
   const put = (selector, text) => setText(box.querySelector(selector), text);
-  put(".sl-asked", question ? fill(page.words.asked_at, { at: countText(question.at) }) : nothingAsked(state));
+  put(".sl-asked", question ? askedText(question, history) : nothingAsked(state));
   put(".sl-count", scoreText(history));
   put(".sl-prompt", question?.prompt ?? "");
   put(".sl-reference", referenceText(question));

@@ -11,7 +11,7 @@ function node(name, attributes, text = "") {
 }
 
 // From values to pixels; a logarithmic axis has its range in powers of ten, as Plotly has it.
-function scales(plot, { margin, xaxis, yaxis }) {
+export function scales(plot, { margin, xaxis, yaxis }) {
   const [wide, high] = [plot.wide - margin.l - margin.r, plot.high - margin.t - margin.b];
   const part = ([low, top], value) => (value - low) / (top - low);
   const height = (value) => (yaxis.type === "log" ? Math.log10(value) : value);

@@ -8,7 +8,7 @@ import { endCaption } from "../data/story.js";
 import { setText } from "./dom.js";
 
 // What is read; a name that the page has no words for is shown as it is.
-function readingText(header) {
+export function readingText(header) {
   const values = { seed: header?.seed ?? "", characters: counted("characters", header?.source_characters ?? 0) };
   return fill(page.words.readings[header?.source ?? "prompts"] ?? header.source, values);
 }
@@ -72,7 +72,8 @@ export function drawSource(state) {
   const [kind, text] = badgeOf(state);
   badge.dataset.state = kind;
   setText(badge, text);
-  const caption = state.notice ? "" : state.playing?.text ?? page.words.presets[state.history.preset]?.watch ?? restText(state);
+  const moment = state.caption && performance.now() < state.caption.until && state.latest === state.told ? state.caption.text : null;
+  const caption = state.notice ? "" : state.playing?.text ?? moment ?? page.words.presets[state.history.preset]?.watch ?? restText(state);
   setText(state.find(".sl-watch"), caption);
   setText(state.find(".sl-source-text"), state.notice || sourceText(state));
 }

@@ -28,21 +28,26 @@ export function textPane(pane) {
   return state;
 }
 
-function explainToken(state, span) {
-  if (span.parentNode !== state.pane || span.title || !span.dataset.nats) return;
-  const nats = Number(span.dataset.nats);
-  span.title = fill(page.words.token_hover, {
-    index: countText(Number(span.dataset.index)),
-    nats: decimalText(nats, 2),
+// What is told of a token on the page; some models have tokens that stand for no text.
+export function tokenText({ dataset, textContent }) {
+  const nats = Number(dataset.nats);
+  const own = /^<\|.+\|>$/.test(textContent) ? page.words.token_own : "";
+  const surprise = dataset.nats && fill(page.words.token_hover, {
+    index: countText(Number(dataset.index)), nats: decimalText(nats, 2),
     percent: decimalText(100 * Math.exp(-nats), nats > 4 ? 2 : 1),
   });
+  return [own, surprise].filter(Boolean).join("; ");
+}
+
+function explainToken(state, span) {
+  if (span.parentNode === state.pane) span.title ||= tokenText(span);
 }
 
 // Control characters are shown by their pictures, and those that turn the direction of a text by their numbers:
 // they are part of what is read, and must not turn what stands after them.
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-function shownText(text) {
+export function shownText(text) {
   return text.replace(UNSEEN, (sign) => {
     const code = sign.charCodeAt(0);
     if (code < 32) return String.fromCharCode(0x2400 + code);
