@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from comparisons.runs.pacing import story_pace
 
-WATCH, STATUS = ".sl-watch", "[role='status']"
+WATCH, STATUS = ".sl-watch", ".sl [role='status']"
 
 
 def test_the_story_takes_its_time_around_the_training_length():
@@ -18,7 +18,8 @@ def test_the_story_takes_its_time_around_the_training_length():
     assert sum(1 / story_pace(tokens, 8192) for tokens in range(7000, 9000)) < 45, "whatever the training length"
 
 
-def test_a_moment_is_captioned_spoken_and_marked_on_its_curve(page):
+def test_a_moment_is_captioned_spoken_and_marked_on_its_curve(page, address):
+    page.goto(f"{address}?pace=30")
     page.click("[data-do='main']")
     evicts = re.compile(r"Token 129: the cache is full\. .* never the 4 sinks\.")
     expect(page.locator(WATCH)).to_have_text(evicts)

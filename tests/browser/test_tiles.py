@@ -22,6 +22,7 @@ READ = """() => [...document.querySelectorAll(".sl-detail")].map(card => [
 def open_tiles(page: Page) -> None:
     for summary in page.locator(".sl-tiles summary").all():
         summary.click()
+    page.wait_for_function("document.querySelectorAll('.sl-tile-box:has([data-index])').length === 2")
 
 
 def test_at_every_moment_of_a_run_the_tiles_are_what_the_cache_holds(page):
@@ -29,7 +30,7 @@ def test_at_every_moment_of_a_run_the_tiles_are_what_the_cache_holds(page):
     expect(page.locator(".sl-badge")).to_have_text("Live")
     open_tiles(page)
     window, seen = SinkWindow(sinks=4, recent=124), []
-    for _ in range(25):
+    while len(seen) < 12 or max(seen) < 260:
         moment = {kind: (tokens, tiles) for kind, tokens, tiles in page.evaluate(READ)}
         tokens, tiles = moment["sinks"]
         assert tiles == window.held(tokens)
@@ -37,7 +38,7 @@ def test_at_every_moment_of_a_run_the_tiles_are_what_the_cache_holds(page):
         tokens, tiles = moment["dense"]
         assert tiles == ([*range(tokens)] if tokens <= 160 else [*range(4), *range(tokens - 156, tokens)])
         page.wait_for_timeout(150)
-    assert max(seen) > 128 and len(set(seen)) > 5
+    assert len(set(seen)) > 5
     pinned = page.locator(".sl-detail[data-kind='sinks'] [data-pinned]")
     expect(pinned).to_have_count(4)
     expect(pinned.first).to_have_text("<|sink|>")

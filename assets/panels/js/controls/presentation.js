@@ -32,14 +32,15 @@ export function present(state, on) {
 // Large on the whole screen, where the browser allows it: inside another page it may not. The browser takes its time,
 // and the key may be pressed again meanwhile: what counts is what the page wants at the end.
 async function fitScreen(state) {
-  if (state.fitting || !document.fullscreenEnabled) return;
+  const unasked = isPresenting() && navigator.userActivation?.isActive === false;
+  if (state.fitting || !document.fullscreenEnabled || unasked) return;
   state.fitting = true;
   try {
     while (isPresenting() !== Boolean(document.fullscreenElement)) {
       await (isPresenting() ? document.documentElement.requestFullscreen() : document.exitFullscreen());
     }
   } catch {
-    // Refused, as without a key or a click of the visitor's: large in the window, then.
+    // Refused: large in the window, then, as without a key or a click of the visitor's.
   } finally {
     state.fitting = false;
   }
