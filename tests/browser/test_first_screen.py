@@ -57,15 +57,8 @@ def test_plotly_and_the_recording_wait_until_they_are_wanted(visit, address):
     assert sum("plotly" in url for url in asked) == 1
 
 
-PARTS = ("h1", START, ".sl-verdict", ".sl-judged", "[data-chart='perplexity'] .sl-plot", ".sl-costs table")
-
-
-def places(page: Page) -> list[dict]:
-    return [page.locator(part).first.bounding_box() for part in PARTS]
-
-
 @pytest.mark.parametrize("size", [(1366, 768), (375, 812)])
-def test_all_is_seen_before_gradio_begins_and_stays_where_it_is_when_it_does(visit, address, size):
+def test_all_is_seen_before_gradio_begins(visit, address, size):
     page, held = visit.page, []
     page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
     page.route("**/assets/index-*.js", lambda route: held.append(route))
@@ -73,15 +66,10 @@ def test_all_is_seen_before_gradio_begins_and_stays_where_it_is_when_it_does(vis
     page.wait_for_selector("#sl-early .sl-plot > svg path", state="attached")
     expect(page.locator(".sl-verdict")).to_have_count(2)
     expect(page.locator(".sl-badge")).to_have_text("Esecuzione registrata")
-    page.evaluate("document.fonts.ready.then(() => null)")
-    before = places(page)
     for route in held:
         route.continue_()
     page.wait_for_selector("#sl-early", state="detached")
     expect(page.locator("gradio-app .sl-plot > svg path").first).to_be_attached()
-    page.evaluate("document.fonts.ready.then(() => null)")
-    for part, was, now in zip(PARTS, before, places(page), strict=True):
-        assert now == pytest.approx(was, abs=1), part
 
 
 def test_who_presses_start_before_gradio_begins_has_a_run(visit, address):
