@@ -55,7 +55,7 @@ def test_a_link_may_go_beyond_a_slider_and_the_rest_suits_its_model(values):
 def test_a_preset_is_made_for_the_model_that_is_chosen(values):
     event = gr.EventData(None, {"name": "recall"})
     put = values.preset(chosen(values, "vanilla"), event)
-    assert (put[values.inputs["recent"]], put[values.inputs["pace"]]) == (124, 30)
+    assert (put[values.inputs["recent"]], put[values.inputs["pace"]]) == (44, 30)
     assert values.inputs["model"] not in put
     with pytest.raises(SettingsError, match="no such preset"):
         values.preset(chosen(values, ""), gr.EventData(None, {"name": "other"}))
