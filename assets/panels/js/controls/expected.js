@@ -9,6 +9,7 @@ export function expectRun(state, request) {
 }
 
 async function ask(state, request) {
+  if (!state.server) return; // a page that stands alone starts nothing
   const reply = await state.server.control({ action: "expect", ...request }).catch(() => null);
   if (!reply) return;
   state.expected = reply.refused ?? reply.said ?? "";

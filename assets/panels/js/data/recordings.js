@@ -32,7 +32,8 @@ export function readRecording({ header, moments, rss, lanes }, run) {
 
 // Recordings keep nothing of what visitors asked.
 function numbersOf(row, sink_share) {
-  return { ...Object.fromEntries(LANE_NUMBERS.map((name, i) => [name, row[i]])), said: null, told: [], sink_share };
+  const numbers = Object.fromEntries(LANE_NUMBERS.map((name, i) => [name, row[i]]));
+  return { ...numbers, said: null, told: [], sink_share, attention: null };
 }
 
 // The last one that was known then.
