@@ -90,8 +90,14 @@ def page(visit, address) -> Page:
     return visit.page
 
 
+def wait_for_gradio(page: Page) -> None:
+    """Until the panel, which stands before Gradio does, has moved into its place there."""
+    page.wait_for_selector("#sl-early", state="detached")
+
+
 def draw_charts(page: Page) -> None:
     """Touch the charts, and wait until Plotly has drawn them."""
+    wait_for_gradio(page)
     page.dispatch_event(".sl-charts", "pointerenter")
     page.wait_for_function("document.querySelectorAll('.sl-plot.js-plotly-plot').length === 3")
 

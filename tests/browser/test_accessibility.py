@@ -8,6 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import wait_for_gradio
+
 
 def violations(page: Page, state: str) -> list[str]:
     """What axe-core finds on the page as it is, in both colour schemes."""
@@ -53,4 +55,5 @@ def states(page: Page) -> Iterator[str]:
 @pytest.mark.parametrize("path", ["", "it"])
 def test_nobody_is_shut_out(visit, address, path):
     visit.page.goto(f"{address}{path}")
+    wait_for_gradio(visit.page)
     assert [line for state in states(visit.page) for line in violations(visit.page, state)] == []

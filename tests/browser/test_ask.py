@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import wait_for_gradio
 from tests.browser.test_page import START, STOP, TOPS, start, tokens
 from tests.browser.test_scripts import lane
 
@@ -126,7 +127,7 @@ def test_on_a_phone_the_box_stays_as_large_when_a_run_begins(visit, address):
     page = visit.page
     page.set_viewport_size({"width": 375, "height": 800})
     page.goto(f"{address}it")
-    page.wait_for_selector(".sl-lane")
+    wait_for_gradio(page)
     sizes = "[...document.querySelectorAll('.sl-ask, .sl-said')].map(part => part.offsetHeight)"
     before = page.evaluate(sizes)
     page.click(START)

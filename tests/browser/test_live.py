@@ -43,8 +43,8 @@ def test_a_setting_that_is_moved_says_when_it_acts(page):
     note = page.locator(".sl-source-text")
     choose_pace(page, "As fast as it can")
     expect(note).to_have_text("At once: pace.")
-    page.get_by_label("number input for Sinks").fill("0")
-    page.get_by_label("number input for Sinks").press("Tab")
+    page.get_by_label("Sinks, as a number").fill("0")
+    page.get_by_label("Sinks, as a number").press("Tab")
     expect(note).to_have_text("From the next start on: sinks. Press Restart.")
     page.click("[data-do='restart']")
     expect(page.locator(f"{SINKS} .sl-policy")).to_have_text(re.compile("keeps 0 sinks"))
@@ -53,8 +53,8 @@ def test_a_setting_that_is_moved_says_when_it_acts(page):
 
 def test_without_a_run_moved_settings_say_nothing(page):
     open_settings(page)
-    page.get_by_label("number input for Sinks").fill("2")
-    page.get_by_label("number input for Sinks").press("Tab")
+    page.get_by_label("Sinks, as a number").fill("2")
+    page.get_by_label("Sinks, as a number").press("Tab")
     page.wait_for_timeout(800)
     expect(page.locator(".sl-source-text")).not_to_contain_text("start on")
     expect(page.locator(START)).to_have_text("Start")

@@ -219,7 +219,8 @@ def test_a_link_brings_the_settings_back_in_both_languages(page, address):
     page.wait_for_url(re.compile("budget_mb=32"))
     page.get_by_role("link", name="Italiano").click()
     expect(page.get_by_label("Testo n.")).to_have_value("42")
-    expect(page.get_by_label("number input for Sink")).to_have_value("2")
+    open_settings(page)
+    expect(page.get_by_label("Sink, come numero")).to_have_value("2")
     expect(page.locator("html")).to_have_attribute("lang", "it")
 
 

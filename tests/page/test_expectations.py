@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from comparisons.page.expectations import expectation, instead, unread
-from comparisons.page.forms import Form, presets
+from comparisons.page.forms import FORGETS_RECENT, Form, presets
 from comparisons.page.words import languages
 from comparisons.runs.fit import NoteKind, fit
 from comparisons.server.fits import Suited
@@ -80,4 +80,4 @@ def test_every_preset_is_a_run_that_fits_the_model(known):
         run = form.settings(known.fit)
         assert run.chunk <= 256 and run.answers == known.fit.answers
         assert (form.sinks, form.budget_mb) == (usual.sinks, usual.budget_mb) and form.recent <= usual.recent
-    assert presets(usual)["recall"].recent == min(usual.recent, 124)
+    assert presets(usual)["recall"].recent == min(usual.recent, FORGETS_RECENT)

@@ -13,7 +13,7 @@ from tests.support.recorded import altered, live_frames, recorded, whole_curve
 
 
 def numbers(lane: LaneFrame) -> dict:
-    other = ("curve", "text", "answers", "told", "sink_share")
+    other = ("curve", "text", "answers", "told", "sink_share", "attention")  # that of all tokens is not recorded
     return {name: value for name, value in lane.items() if name not in other}
 
 

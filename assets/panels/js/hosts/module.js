@@ -3,7 +3,7 @@
 
 import { arrived } from "../controls/address.js";
 import { followSystem, restoreTheme } from "../controls/theme.js";
-import { accept, mount } from "./panel.js";
+import { accept, mount, nameDocument } from "./panel.js";
 
 const FONTS_WITHIN = 1500; // ms
 const FORM_READY = 300; // ms that Gradio takes to put a link's settings into the form
@@ -57,6 +57,7 @@ export async function mountInGradio(element, { trigger, server, props, watch }) 
   await styleLast();
   restoreTheme();
   moveInto(element, state);
+  nameDocument(); // Gradio has said the browser's language
   watch("value", () => accept(state, props.value));
   state.draw();
   setTimeout(() => {

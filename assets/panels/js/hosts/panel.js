@@ -113,11 +113,16 @@ function newState(root, { trigger, server, alone = false }) {
   return state;
 }
 
+// The document's language and title are the page's own.
+export function nameDocument() {
+  document.documentElement.lang = page.words.language;
+  document.title = page.words.title;
+}
+
 // A host is what the panel stands in: `follow` begins to tell the state what to show; the commands `trigger` and
 // `server` are Gradio's; in a page that stands alone there are none.
 export function mount(root, host) {
-  document.documentElement.lang = page.words.language;
-  document.title = page.words.title;
+  nameDocument();
   root.querySelector("[data-place='top']").append(part("top"));
   root.querySelector("[data-place='rest']").append(part("rest"));
   root.classList.add("sl");
