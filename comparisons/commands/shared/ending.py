@@ -49,7 +49,7 @@ def heard() -> Iterator[list[int]]:
         _listen_to_ctrl_c_alone()
         raise Ended(number)
 
-    with _handled(end, came):
+    with _handled(end):
         yield came
 
 
@@ -63,7 +63,7 @@ def noted() -> Iterator[list[int]]:
         _listen_to_ctrl_c_alone()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    with _handled(note, came):
+    with _handled(note):
         yield came
 
 
@@ -74,10 +74,11 @@ def _listen_to_ctrl_c_alone() -> None:
 
 
 @contextmanager
-def _handled(handler: Any, came: list[int]) -> Iterator[None]:
+def _handled(handler: Any) -> Iterator[None]:
     """What the process was started to ignore (`nohup`) stays ignored; only a main thread hears signals.
 
-    Once one has come the process is about to end, and must not be killed by the second before it has.
+    Once one has come, here or in a block inside this one, the process is about to end, and must not be killed by the
+    second before it has: what is ignored by then is left so.
     """
     main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in SIGNALS if main}
@@ -88,7 +89,7 @@ def _handled(handler: Any, came: list[int]) -> Iterator[None]:
         yield
     finally:
         for number, known in before.items():
-            if not came or number == signal.SIGINT:
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, known)
 
 
