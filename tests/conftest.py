@@ -11,7 +11,7 @@ from streaming.loading import packaged
 from streaming.models import LoadedModel
 
 torch.set_num_threads(1)
-settings.register_profile("busy", deadline=None, max_examples=30)
+settings.register_profile("busy", deadline=None, max_examples=60)
 settings.load_profile("busy")
 
 

@@ -17,8 +17,9 @@ from comparisons.metrics import perplexity
 from streaming import models
 from streaming.policy import Policy
 from streaming.stream import open_stream
+from tests.support import speaking
 
-TOKENS, PLACES = 6000, 40
+TOKENS, PLACES = 8000, 40
 """A small part of what the cards are about: this is a test, and takes seconds."""
 
 COLLAPSED = 5
@@ -62,13 +63,13 @@ def test_dense_collapses_past_its_training_length_and_sinks_do_not(measured: Qua
     if measured.model == "sink":
         assert measured.dense > 20 * measured.sinks_with_dense
         assert four < 1.15 * measured.in_context
-    assert measured.last == pytest.approx(measured.first, rel=0.35)  # 600 tokens each, of other stories
+    assert measured.last == pytest.approx(measured.first, rel=0.35)  # 800 tokens each, of other stories
 
 
 def test_the_method_does_not_remember_what_left_the_cache(measured: Quality) -> None:
     recall = measured.recall
     assert recall.cached > 20
-    assert recall.evicted >= 8
+    assert recall.evicted > 10
     assert recall.cached_right / recall.cached > 3 * recall.evicted_right / recall.evicted
 
 
@@ -98,10 +99,11 @@ def test_a_budget_out_of_range_is_refused_with_the_range(budget: int, capsys) ->
     assert f"budget must be from 9 to 254 tokens, not {budget}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("budget", [9, 240])  # at 254, the greatest, a stretch of 256 tokens measures two
-def test_the_least_budget_and_a_large_one_can_be_measured(budget: int) -> None:
-    found = measure(models.load("sink"), tokens=1100, budget=budget, places=3)
+@pytest.mark.parametrize("budget", [9, 62])
+def test_the_least_and_the_greatest_budget_can_be_measured(budget: int) -> None:
+    found = measure(speaking.loaded(), tokens=300, budget=budget, places=3)
     assert found.budget == budget
+    assert budget in (9, found.context - 2)
     assert found.in_context > 1
 
 
