@@ -13,21 +13,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from comparisons.page.scripts import page_script
 from comparisons.page.words import language
+from tests.support.chromium import FLAGS, PATIENCE
 from tests.support.serving import served
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-
 BAD = ("error", "warning")
-
-PATIENCE = 120_000
-"""Milliseconds: other work may have the machine."""
 
 
 @dataclass

@@ -20,7 +20,7 @@ from statistics import median
 import numpy as np
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
-from tests.browser.conftest import FLAGS
+from tests.support.chromium import FLAGS
 from tests.support.serving import served
 
 BARS = {"content_ms": 1500, "bytes_per_second": 60_000, "longest_task_ms": 100, "heap_mb_per_hour": 10}

@@ -13,7 +13,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.conftest import FLAGS, draw_charts, open_settings
+from tests.browser.conftest import draw_charts, open_settings
+from tests.support.chromium import FLAGS
 from tests.support.serving import ROOT, served
 
 COLOURS = 256

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE
 from tests.browser.test_page import START, wait_for_tokens
+from tests.support.chromium import PATIENCE
 from tests.support.clients import Site
 from tests.support.serving import served
 from tests.support.speaking import wait_until

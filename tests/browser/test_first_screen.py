@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from comparisons.page.library import FIRST_PAINT
 from comparisons.paths import RECORDINGS
 from comparisons.recordings import files
-from tests.browser.conftest import PATIENCE
 from tests.browser.test_page import START
+from tests.support.chromium import PATIENCE
 
 SIZES = [(1366, 768), (1440, 900), (1920, 1080)]
 

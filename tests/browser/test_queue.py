@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE, draw_charts
+from tests.browser.conftest import draw_charts
+from tests.support.chromium import PATIENCE
 from tests.support.clients import Site
 from tests.support.serving import served
 

@@ -23,8 +23,9 @@ from comparisons.recordings import files, player
 from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import Recorder
 from comparisons.runs.frames import Frame
-from tests.browser.conftest import PATIENCE, Visit, exposed, open_settings
+from tests.browser.conftest import Visit, exposed, open_settings
 from tests.browser.test_page import START, TOPS
+from tests.support.chromium import PATIENCE
 from tests.support.recorded import live_frames, recorded, whole_curve
 
 AT = """([recording, moments]) => {

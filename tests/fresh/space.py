@@ -9,21 +9,11 @@ from playwright.sync_api import BrowserType, expect, sync_playwright
 
 from comparisons.__main__ import main
 from tests.fresh.environment import fresh, megabytes, serving
+from tests.support.chromium import FLAGS, PATIENCE
 from tests.support.serving import free_port
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # a real Space is on the public network, as the page around it is; this one is on this machine
-    "--disable-features=LocalNetworkAccessChecks",
-)
-
-PATIENCE = 120_000
-"""Milliseconds: other work may have the machine."""
+# a real Space is on the public network, as the page around it is; this one is on this machine
+_LOCAL = "--disable-features=LocalNetworkAccessChecks"
 
 PAGE = "https://huggingface.co/spaces/somebody/streaming"  # answered here; nobody is asked
 
@@ -38,7 +28,7 @@ def variables(port: int) -> dict[str, str]:
 
 def visit(chromium: BrowserType, port: int) -> None:
     """See the Space at this port in its iframe, start a run with the keyboard, and stop it."""
-    browser = chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+    browser = chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, _LOCAL])
     try:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
