@@ -21,7 +21,7 @@ from comparisons.paths import RECORDINGS
 from comparisons.recordings import files
 from comparisons.recordings.format import Recording
 from comparisons.recordings.recipes import MOST_BYTES, RECIPES
-from comparisons.recordings.recorder import Recorder
+from comparisons.recordings.recorder import Recorder, heard_out
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
 from streaming import models
@@ -56,13 +56,9 @@ def _record(arguments: argparse.Namespace) -> int:
     settings = recipe.settings() if recipe else _usual(loaded)
     if arguments.seconds is not None:
         settings = replace(settings, max_seconds=arguments.seconds)
-    recorder = Recorder()
+    run = Run(loaded, settings)
     with noted() as signals:
-        with Run(loaded, settings) as run:
-            for frame in run.frames():
-                recorder.add(frame)
-                if signals:
-                    run.stop()
+        recorder = heard_out(run, lambda _: run.stop() if signals else None)
         keep(out, files.dumps(small(recorder)))
         print(f"recording: {shown(out)}")
     return 128 + signals[0] if signals else 0

@@ -23,7 +23,7 @@ from streaming.errors import RecordingError
 if TYPE_CHECKING:  # a recording needs no torch
     from comparisons.runs.runner import Run
 
-__all__ = ["Recorder", "record", "spread"]
+__all__ = ["Recorder", "heard_out", "record", "spread"]
 
 _KEPT_MOMENTS = 256
 _KEPT_POINTS = 8192
@@ -88,12 +88,16 @@ class Recorder:
 
 
 def record(run: Run, show: Callable[[Frame], object] | None = None, **kept: int) -> Recording:
-    """Run to the end, and keep what happens.
+    """Run to the end, and keep of each lane as much as `Recorder.recording` is told; see `heard_out`."""
+    return heard_out(run, show).recording(**kept)
+
+
+def heard_out(run: Run, show: Callable[[Frame], object] | None = None) -> Recorder:
+    """Run to the end; all that happened.
 
     Args:
         run: a run that nobody tells yet.
         show: called with every frame, as it comes.
-        kept: how much to keep of each lane, see `Recorder.recording`.
     """
     recorder = Recorder()
     with run:
@@ -101,7 +105,7 @@ def record(run: Run, show: Callable[[Frame], object] | None = None, **kept: int)
             recorder.add(frame)
             if show is not None:
                 show(frame)
-    return recorder.recording(**kept)
+    return recorder
 
 
 P = TypeVar("P", CurvePoint, RssPoint)
