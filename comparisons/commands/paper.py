@@ -17,7 +17,7 @@ from comparisons.commands.shared.arguments import add_device, add_model, add_ray
 from comparisons.commands.shared.reproduce import progress
 from comparisons.documents import holds
 from comparisons.experiments import orders, results
-from comparisons.experiments.catalogue import EXPERIMENTS
+from comparisons.experiments.catalogue import EXPERIMENTS, slug
 from comparisons.experiments.orders import Done, Order
 from comparisons.experiments.results import Result
 from comparisons.files import check_output, keep, shown
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`paper MODEL`."""
     add_model(parser)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="(default: runs/paper-MODEL)")
-    parser.add_argument("--only", nargs="+", choices=[_file(name) for name in ORDER], help="some of them")
+    parser.add_argument("--only", nargs="+", choices=[slug(name) for name in ORDER], help="some of them")
     parser.add_argument("--tokens", type=int, help="tokens to read in each (default: as each says)")
     own = parser.add_mutually_exclusive_group()
     own.add_argument("--text", metavar="FILE", help="read this UTF-8 text, not the prompt stream")
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _paper(arguments: argparse.Namespace) -> int:
     use_threads(arguments.threads)
     name = sources.find(arguments.model).name
-    asked = [_order(each, arguments) for each in ORDER if not arguments.only or _file(each) in arguments.only]
+    asked = [_order(each, arguments) for each in ORDER if not arguments.only or slug(each) in arguments.only]
     folder = arguments.out or Path("runs") / f"paper-{name.replace('/', '-').replace(':', '-')}"
     orders.check(asked[0], here=arguments.ray is None)
     check_output(folder / "report.html")
@@ -64,10 +64,6 @@ def _paper(arguments: argparse.Namespace) -> int:
         keep(folder / "report.html", dossier(name, in_order))
     print(shown(folder / "report.html"))
     return int(any(part.result is None for part in parts.values()))
-
-
-def _file(experiment: str) -> str:
-    return experiment.replace(" ", "-")
 
 
 def _order(experiment: str, arguments: argparse.Namespace) -> Order:
@@ -105,7 +101,7 @@ def _all(asked: list[Order], folder: Path, ray: str | None) -> Iterator[Done]:
 
 
 def _path(order: Order, folder: Path) -> Path:
-    return folder / f"{_file(order.experiment)}.json"
+    return folder / f"{slug(order.experiment)}.json"
 
 
 def _kept(order: Order, folder: Path) -> Done | None:

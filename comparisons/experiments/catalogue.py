@@ -14,7 +14,7 @@ from comparisons.experiments.subjects import Request, Subject
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 
-__all__ = ["EXPERIMENTS", "Experiment", "prepare", "run"]
+__all__ = ["EXPERIMENTS", "Experiment", "prepare", "run", "slug"]
 
 LARGEST_DEFAULT = 1024
 """The cache of the paper's Table 1: where the training length is long, half of it would be more than a stream fills."""
@@ -47,6 +47,11 @@ class Experiment:
     sinks: int = SINKS
     own_text: bool = True
     timed: bool = False
+
+
+def slug(name: str) -> str:
+    """An experiment's name where a name has no spaces, as in files: "table-1"."""
+    return name.replace(" ", "-")
 
 
 def _half(context: int) -> tuple[int, ...]:

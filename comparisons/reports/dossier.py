@@ -8,7 +8,7 @@ from html import escape
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
-from comparisons.experiments.catalogue import Experiment
+from comparisons.experiments.catalogue import Experiment, slug
 from comparisons.experiments.results import Result
 from comparisons.reports.figures import figure
 from comparisons.reports.markdown import markdown
@@ -69,7 +69,7 @@ def _title(part: Part) -> str:
 
 
 def _id(part: Part) -> str:
-    return part.experiment.name.replace(" ", "-")
+    return slug(part.experiment.name)
 
 
 def _section(part: Part) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from comparisons.documents import parsed
 from comparisons.experiments import results
-from comparisons.experiments.catalogue import EXPERIMENTS
+from comparisons.experiments.catalogue import EXPERIMENTS, slug
 from comparisons.experiments.quality import Quality
 from comparisons.experiments.results import Perplexity
 from comparisons.paths import RESULTS
@@ -104,7 +104,7 @@ _KINDS = {"dense": "a dense cache", "window": "a window without sinks", "sinks":
 
 
 def _file(name: str) -> str:
-    return f"{name.replace(' ', '-')}.json"
+    return f"{slug(name)}.json"
 
 
 def _index() -> str:
