@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from comparisons.page.library import FIRST_PAINT
 from comparisons.paths import RECORDINGS
 from comparisons.recordings import files
+from tests.browser.conftest import wait_for_gradio
 from tests.browser.test_page import START
 from tests.support.chromium import PATIENCE
 
@@ -82,6 +83,18 @@ def test_who_presses_start_before_gradio_begins_has_a_run(visit, address):
         route.continue_()
     expect(page.locator(".sl-badge")).to_have_text("Live")
     page.click("[data-do='stop']")
+
+
+def test_what_is_in_hand_while_gradio_begins_stays_in_hand(visit, address):
+    page, held = visit.page, []
+    page.route("**/assets/index-*.js", lambda route: held.append(route))
+    page.goto(address, wait_until="commit")
+    page.locator(".sl-costs input").fill("20")  # says that it changed when it moves
+    for route in held:
+        route.continue_()
+    wait_for_gradio(page)
+    expect(page.locator(".sl-costs input")).to_be_focused()
+    expect(page.locator(".sl-costs output")).to_have_text("After 1,048,576 tokens")
 
 
 def test_a_page_inside_another_may_show_the_story_alone(visit, address):

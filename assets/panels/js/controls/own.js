@@ -103,6 +103,6 @@ export function bindOwn(state) {
     takeFile(state, chooser.files[0]);
     chooser.value = "";
   });
-  for (const name of ["change", "focusout"]) document.addEventListener(name, () => drawOwn(state));
+  for (const name of ["change", "focusout"]) document.addEventListener(name, state.draw);
   drawCount(state);
 }
