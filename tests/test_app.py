@@ -78,7 +78,7 @@ def test_a_run_reads_until_its_dense_lane_is_full_and_stops_with_its_visitor(app
         ("budget_mb", 0, "from 1 to"),
         ("budget_mb", 1e300, "from 1 to"),
         ("budget_mb", [32], "whole number"),
-        ("pace", -1, "from 0 to"),
+        ("pace", -2, "from -1 to"),
         ("pace", {"a": 1}, "whole number"),
         ("seed", 10_000, "from 0 to 9,999"),
         ("lanes", ["dense"], "lanes must be"),
@@ -94,7 +94,7 @@ def test_a_run_reads_until_its_dense_lane_is_full_and_stops_with_its_visitor(app
 )
 def test_bad_values_through_the_api_get_our_words(client, name, value, words):
     with pytest.raises(AppError, match=words):
-        client.predict(*{**GOOD, name: value}.values(), api_name="/start")
+        client.submit(*{**GOOD, name: value}.values(), api_name="/start").result(timeout=30)
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
