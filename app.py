@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from comparisons.page.build import build
 from comparisons.page.files import page_files
 from comparisons.page.gradio_internals import spare_searches
-from comparisons.page.library import library
+from comparisons.page.library import dialogue_library, library
 from comparisons.page.serve import check_address, serve
-from comparisons.paths import RECORDINGS
+from comparisons.paths import DIALOGUES, RECORDINGS
 from comparisons.runs.memory import KvMemory
 from comparisons.server.backpressure import Patience
 from comparisons.server.config import Config, read_config
@@ -32,14 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check_address(options.host, options.port)
         config = read_config()
-        runs = library(RECORDINGS)
+        runs, talks = library(RECORDINGS), dialogue_library(DIALOGUES)
         wanted = options.model or config.model
         loaded = models.load(wanted) if wanted else _usual_model()
     except StreamingError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     spare_searches()
-    files = page_files(runs)
+    files = page_files((*runs, *talks))
     sessions = _sessions(loaded, config)
     lacking = packaged.NAME if not wanted and loaded.name != packaged.NAME else ""
     page = build(loaded, scripts=files.scripts, sessions=sessions, lacking=lacking)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["ASSETS", "PANELS", "RECORDINGS", "RESULTS", "ROOT", "STORIES", "WORDS"]
+__all__ = ["ASSETS", "DIALOGUES", "PANELS", "RECORDINGS", "RESULTS", "ROOT", "STORIES", "WORDS"]
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
+DIALOGUES = ASSETS / "dialogue" / "recorded"
 PANELS = ASSETS / "panels"
 RECORDINGS = ASSETS / "recordings"
 RESULTS = ASSETS / "results"

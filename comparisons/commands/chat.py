@@ -7,32 +7,32 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from statistics import median
 
 from comparisons.commands.shared.arguments import add_model
-from comparisons.commands.shared.terminal import columns, printable
+from comparisons.commands.shared.chat_summary import summary, table
+from comparisons.commands.shared.terminal import printable
 from comparisons.files import check_output, keep, shown
 from comparisons.metrics import BYTES_PER_MB
 from comparisons.recordings import dialogues
 from comparisons.recordings.dialogues import DialogueRecording
-from comparisons.runs.dialogue import Answered, Dialogue, DialogueFrame, DialogueSettings
-from comparisons.runs.dialogue_lane import TurnRecord
+from comparisons.runs.dialogue.lane import TurnRecord
+from comparisons.runs.dialogue.run import Dialogue
+from comparisons.runs.dialogue.settings import DialogueSettings, sampling_of
+from comparisons.runs.dialogue.telling import DialogueTeller
 from comparisons.text.chat import ChatForm
-from comparisons.text.told import told_history
 from streaming import models
 from streaming.errors import SettingsError
-from streaming.generate import Sampling
-from streaming.models import LoadedModel
 from streaming.policy import Policy
 
-__all__ = ["add_arguments", "table"]
+__all__ = ["add_arguments"]
 
 RUNS = Path("runs")
 _NARROWEST = 36
 """Letters that a column of answers needs."""
+
+_LOOK_SECONDS = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,21 +63,30 @@ def _run(arguments: argparse.Namespace) -> int:
     lanes, out = tuple(map(Policy.parse, arguments.policies.split(","))), _out(arguments)
     kept = dialogues.load(arguments.history) if arguments.history else None
     own = _own_lines() if arguments.prompts and not sys.stdin.isatty() else []
+    asking = bool(arguments.prompts) and sys.stdin.isatty()
     loaded = models.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
+    history, seed = dialogues.beginning(loaded, arguments.start_turn, arguments.seed, kept)
     settings = DialogueSettings(
         lanes=lanes,
-        seed=arguments.seed,
+        seed=seed,
         turns=len(own) or arguments.turns,
         answer_tokens=arguments.answer_tokens,
         kv_budget_bytes=round(arguments.kv_budget_mb * BYTES_PER_MB),
-        sampling=_sampling(arguments, loaded),
+        sampling=sampling_of(
+            loaded,
+            ChatForm.of(loaded),
+            seed,
+            temperature=arguments.temperature,
+            top_p=arguments.top_p,
+            repetition_penalty=arguments.repetition_penalty,
+        ),
+        prompts=not asking,
         threads=arguments.threads,
     )
-    dialogue = Dialogue(loaded, settings, history=_history(arguments, loaded, kept))
+    dialogue = Dialogue(loaded, settings, history=history)
     for text in own:
         dialogue.ask(text)
-    asking = bool(arguments.prompts) and sys.stdin.isatty()
-    return _kept(dialogue, loaded, arguments, out, asking=asking)
+    return _kept(dialogue, arguments, out)
 
 
 def _own_lines() -> list[str]:
@@ -95,16 +104,20 @@ def _out(arguments: argparse.Namespace) -> Path:
     return out
 
 
-def _kept(dialogue: Dialogue, loaded: LoadedModel, arguments: argparse.Namespace, out: Path, *, asking: bool) -> int:
+def _kept(dialogue: Dialogue, arguments: argparse.Namespace, out: Path) -> int:
     """The dialogue to its end; what it came to is written before it is told."""
     ended = 0
+    teller = dialogue.start()
     try:
         with dialogue:
-            _converse(dialogue) if asking else _tell(dialogue, quiet=arguments.json)
+            if dialogue.settings.prompts:
+                _tell(dialogue, teller, quiet=arguments.json)
+            else:
+                _converse(dialogue, teller)
     except KeyboardInterrupt:
         ended = 130
     finally:
-        recording = dialogues.recorded(dialogue, loaded)
+        recording = dialogues.recorded(teller)
         if any(lane.turns for lane in recording.lanes):
             _say(recording, out, in_json=arguments.json)
     return ended or int(any(lane.status == "failed" for lane in recording.lanes))
@@ -121,57 +134,31 @@ def _say(recording: DialogueRecording, out: Path, *, in_json: bool) -> None:
             print(f"{table(recording)}\n\n{shown(out)}")
 
 
-def _sampling(arguments: argparse.Namespace, loaded: LoadedModel) -> Sampling:
-    """As asked for; else as the model's generation config says; else what suits a small chat model."""
-    config = loaded.model.generation_config
-
-    def given(name: str, otherwise: float) -> float:
-        asked, said = getattr(arguments, name), getattr(config, name, None)
-        return float(asked if asked is not None else said if said is not None else otherwise)
-
-    plain = 0.0 if ChatForm.of(loaded).lines else 0.7  # a model of the prompt stream alone is read greedily, as there
-    return Sampling(
-        temperature=given("temperature", plain),
-        top_p=given("top_p", 0.9),
-        repetition_penalty=given("repetition_penalty", 1.1 if plain else 1.0),
-        seed=arguments.seed,
-    )
-
-
-def _history(arguments: argparse.Namespace, loaded: LoadedModel, kept: DialogueRecording | None) -> list[Answered]:
-    if not arguments.start_turn:
-        return []
-    if kept is not None:
-        return dialogues.history(kept, arguments.start_turn)
-    if not ChatForm.of(loaded).lines:
-        raise SettingsError("To start at a later turn, say with --history which recorded dialogue is read before it.")
-    return told_history(arguments.seed, arguments.start_turn)
-
-
-def _converse(dialogue: Dialogue) -> None:
+def _converse(dialogue: Dialogue, teller: DialogueTeller) -> None:
     """A person asks, every lane answers, until the input ends."""
     for turn, line in enumerate(line for line in iter(sys.stdin.readline, "") if line.strip()):
         dialogue.ask(line)
-        for frame in dialogue.frames():
-            if answers := _answers(dialogue, frame, turn):
-                print(beside(answers), flush=True)
-                break
+        while not (answers := _answers(dialogue, teller, turn)) and not dialogue.wait(_LOOK_SECONDS):
+            pass
+        print(beside(answers), flush=True)
 
 
-def _tell(dialogue: Dialogue, *, quiet: bool) -> None:
+def _tell(dialogue: Dialogue, teller: DialogueTeller, *, quiet: bool) -> None:
     """Every turn as soon as all lanes that still answer have answered it."""
-    told = 0
-    for frame in dialogue.frames():
-        while not quiet and (answers := _answers(dialogue, frame, told)):
-            print(f"\n{told + frame['heard'] + 1}. {printable(next(iter(answers.values()))['message'])}")
+    told, ended = 0, False
+    while not ended:
+        ended = dialogue.wait(_LOOK_SECONDS)
+        while not quiet and (answers := _answers(dialogue, teller, told)):
+            record = next(iter(answers.values()))
+            print(f"\n{record['turn'] + 1}. {printable(record['message'])}")
             print(beside(answers), flush=True)
             told += 1
 
 
-def _answers(dialogue: Dialogue, frame: DialogueFrame, turn: int) -> dict[str, TurnRecord]:
+def _answers(dialogue: Dialogue, teller: DialogueTeller, turn: int) -> dict[str, TurnRecord]:
     """The answers of all lanes that have not ended, once they are all there; none before."""
+    going = {lane["label"] for lane in teller.whole()["lanes"] if lane["status"] not in ("stopped", "failed")}
     found = {label: records[turn] for label, records in dialogue.records().items() if len(records) > turn}
-    going = {lane["policy"] for lane in frame["lanes"] if lane["status"] not in ("stopped", "failed")}
     return found if going <= found.keys() else {}
 
 
@@ -192,44 +179,3 @@ def beside(answers: dict[str, TurnRecord]) -> str:
 def _title(label: str, record: TurnRecord) -> str:
     mark = {True: " ✓", False: " ✗", None: ""}[record["right"]]
     return f"{label}{mark} · {record['first_token_ms']:.0f} ms"
-
-
-def summary(recording: DialogueRecording) -> list[dict[str, object]]:
-    """Each lane in numbers: of its last turn, and over all."""
-    return [_summed(lane.policy, lane.status, lane.reason, lane.turns) for lane in recording.lanes]
-
-
-def _summed(policy: str, status: str, reason: str | None, turns: Sequence[TurnRecord]) -> dict[str, object]:
-    judged = [record["right"] for record in turns if record["right"] is not None]
-    last = turns[-1] if turns else None
-    return {
-        "policy": policy,
-        "status": status,
-        "reason": reason,
-        "turns": len(turns),
-        "tokens": last["tokens"] if last else 0,
-        "kv_bytes": max((record["kv_bytes"] for record in turns), default=0),
-        "perplexity_latest": last["perplexity_latest"] if last else None,
-        "repetition_latest": last["repetition_latest"] if last else None,
-        "first_token_ms": median(record["first_token_ms"] for record in turns) if turns else None,
-        "right": sum(judged),
-        "judged": len(judged),
-    }
-
-
-def table(recording: DialogueRecording) -> str:
-    """The lanes, a line each."""
-    head = ["lane", "turns", "tokens", "KV, MB", "perplexity", "repetition", "first token, ms", "facts", "ended"]
-    rows = [
-        [
-            str(row["policy"]), f"{row['turns']:,}", f"{row['tokens']:,}", f"{int(str(row['kv_bytes'])) / 1e6:.1f}",
-            _number(row["perplexity_latest"]), _number(row["repetition_latest"]), _number(row["first_token_ms"]),
-            f"{row['right']} of {row['judged']}", str(row["reason"] or row["status"]),
-        ]
-        for row in summary(recording)
-    ]  # fmt: skip
-    return columns([head, *rows], words=(0, 8))
-
-
-def _number(value: object) -> str:
-    return "–" if value is None else f"{float(str(value)):,.2f}"

@@ -173,4 +173,7 @@ def _inputs(words: Words, model: str, sessions: Sessions) -> Inputs:
                                  label=words["model_choice"], allow_custom_value=True, elem_id="model"),
             "source": radio("source", words["source"], words.group("sources")),
             "after": radio("after", words["after"], words.group("afters")),
+            "mode": radio("mode", words["mode"], words.group("modes")),
+            "start_turn": gr.Number(form.start_turn, precision=0, minimum=0, maximum=1000, label=words["start_turn"],
+                                    elem_id="start_turn"),
         }  # fmt: skip

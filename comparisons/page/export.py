@@ -13,7 +13,7 @@ from string import Template
 from comparisons.page.scripts import asset, harmless, script
 from comparisons.page.static import StaticFile, plotly_source
 from comparisons.page.words import Words
-from comparisons.recordings import files
+from comparisons.recordings.dialogues import DialogueRecording
 from comparisons.recordings.format import Recording
 
 __all__ = ["PLACE", "page", "shell", "shell_file"]
@@ -22,14 +22,14 @@ PLACE = "%%HERE%%"
 """Stands in a shell where the recording belongs and then where plotly.js belongs, and nowhere else."""
 
 
-def page(words: Words, recording: Recording) -> str:
+def page(words: Words, recording: Recording | DialogueRecording) -> str:
     """The whole file.
 
     Args:
         words: the language of the page.
-        recording: the run.
+        recording: the run, or the dialogue.
     """
-    data = harmless(files.dumps(recording))
+    data = harmless(recording.model_dump_json())
     return _filled(words, recording=data, plotly=plotly_source().replace("</script", "<\\/script"))
 
 
@@ -47,7 +47,7 @@ def _filled(words: Words, *, recording: str, plotly: str) -> str:
     return Template(asset("alone.html")).substitute(
         language=words.language,
         title=html.escape(words["title"]),
-        style=asset("panel.css") + asset("alone.css"),
+        style=asset("panel.css") + asset("chat.css") + asset("alone.css"),
         script=script(words, "alone", {"plotly": None, "fields": [], "recordings": [], "shell": None}),
         recording=recording,
         plotly=plotly,

@@ -13,7 +13,7 @@ from pathlib import Path
 from comparisons import paths
 from comparisons.page import export, panels
 from comparisons.page.document import Head
-from comparisons.page.library import FIRST_PAINT, KeptRun, first_paint
+from comparisons.page.library import FIRST_PAINT, KeptDialogue, KeptRun, first_paint
 from comparisons.page.scripts import asset, page_script
 from comparisons.page.static import StaticFile, plotly_file
 from comparisons.page.words import Words, languages
@@ -36,18 +36,18 @@ class PageFiles:
     all: Sequence[StaticFile]
 
 
-def page_files(runs: Sequence[KeptRun]) -> PageFiles:
+def page_files(runs: Sequence[KeptRun | KeptDialogue]) -> PageFiles:
     """The files of the pages of all languages.
 
     Args:
-        runs: the recorded runs that they offer.
+        runs: the recorded runs and dialogues that they offer.
     """
     plotly = plotly_file()
     shells = {code: export.shell_file(words) for code, words in languages().items()}
     scripts = {
         code: _script_file(words, plotly.url, _offers(runs, shells[code])) for code, words in languages().items()
     }
-    style = StaticFile(Path("panel.css"), "text/css", asset("panel.css").encode())
+    style = StaticFile(Path("panel.css"), "text/css", (asset("panel.css") + asset("chat.css")).encode())
     picture = StaticFile(paths.ASSETS / "preview.png", "image/png")
     known, painted = tuple(languages().values()), first_paint(runs) or ""
     heads = {
@@ -74,6 +74,6 @@ def _script_file(words: Words, plotly_url: str, offers: Mapping[str, object]) ->
     return StaticFile(Path(f"panel-{words.language}.js"), "text/javascript", script.encode())
 
 
-def _offers(runs: Sequence[KeptRun], shell: StaticFile) -> dict[str, object]:
+def _offers(runs: Sequence[KeptRun | KeptDialogue], shell: StaticFile) -> dict[str, object]:
     about = [run.about() for run in runs]
     return {"recordings": about, "painted": FIRST_PAINT, "shell": {"url": shell.url, "place": export.PLACE}}

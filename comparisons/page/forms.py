@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from comparisons.documents import parsed
 from comparisons.limits import Range, check_limits, limited
@@ -22,7 +22,10 @@ from streaming.errors import SettingsError
 from streaming.policy import Kind, Policy
 from streaming.window import Positions
 
-__all__ = ["MORE_LANES", "Form", "presets"]
+__all__ = ["MORE_LANES", "Form", "Mode", "presets"]
+
+Mode = Literal["read", "chat"]
+"""What lanes do: read one text, or answer the same prompts."""
 
 MOST_TOKENS = 1_000_000
 MOST_SECONDS = 1800.0
@@ -49,6 +52,8 @@ class Form:
         model: a bundled model or a Hub id ("owner/name"); "" for the server's own.
         source: what is read; a text itself is no setting, it comes with the start of its run.
         after: what follows the end of a text.
+        mode: what the lanes do.
+        start_turn: turns of a chat that are read and not answered.
     """
 
     sinks: int = limited(4, Range(min=0, max=8, unit="tokens"))
@@ -61,6 +66,8 @@ class Form:
     model: str = ""
     source: ReadingKind = "prompts"
     after: After = "stop"
+    mode: Mode = "read"
+    start_turn: int = limited(0, Range(min=0, max=1000, unit="turns"))
 
     def __post_init__(self) -> None:
         """Take 4.0 for 4 and a list for a tuple, as JSON has them; refuse what is out of range or of the wrong type."""
@@ -70,7 +77,7 @@ class Form:
                 object.__setattr__(self, field.name, int(value))
         check_limits(self)
         object.__setattr__(self, "lanes", _more_lanes(self.lanes))
-        for name, choices in {"positions": Positions, "source": ReadingKind, "after": After}.items():
+        for name, choices in {"positions": Positions, "source": ReadingKind, "after": After, "mode": Mode}.items():
             if getattr(self, name) not in get_args(choices):
                 raise SettingsError(f"{name} must be one of {', '.join(get_args(choices))}.")
         _check_model(self.model)
@@ -173,4 +180,5 @@ def presets(usual: Form) -> Mapping[str, Form]:
         "no_sinks": replace(usual, lanes=("window",)),
         "text_positions": replace(usual, positions="text"),
         "recall": replace(usual, pace=30, recent=min(usual.recent, FORGETS_RECENT), seed=1),
+        "endless": replace(usual, pace=0, lanes=("window",), mode="chat"),
     }

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any, TypeGuard
 
 from comparisons.page.scripts import escaped
+from comparisons.runs.dialogue.frames import DialogueFrame, is_dialogue
 from comparisons.runs.frames import AnswerTail, Frame, Loading, Waiting
 
 __all__ = ["payload", "payloads"]
@@ -16,7 +17,7 @@ _SELDOM = ("said", "sink_share", "attention", "told")
 """Parts of a lane that stay as they are for many frames; they are told again when they change."""
 
 
-def payload(frame: Frame | Loading | Waiting, told: Frame | None = None) -> str:
+def payload(frame: Frame | DialogueFrame | Loading | Waiting, told: Frame | None = None) -> str:
     """A frame as the one JSON string that the panel gets; "<" is escaped, so nobody can take it for markup.
 
     Args:
@@ -26,7 +27,7 @@ def payload(frame: Frame | Loading | Waiting, told: Frame | None = None) -> str:
     return escaped(frame if told is None else _news(frame, told))
 
 
-def payloads(frames: Generator[Frame | Loading | Waiting, None, None]) -> Generator[str, None, None]:
+def payloads(frames: Generator[Frame | DialogueFrame | Loading | Waiting, None, None]) -> Generator[str, None, None]:
     """A run's payloads. Each tells again what the frame before told, so that losing one loses nothing.
 
     Closing them closes the frames, and so ends the run, whoever else still holds them.
@@ -41,9 +42,9 @@ def payloads(frames: Generator[Frame | Loading | Waiting, None, None]) -> Genera
             earlier.append(frame)
 
 
-def _is_frame(told: Frame | Loading | Waiting) -> TypeGuard[Frame]:
-    """Whether a run has begun, and this is what it tells; before that it waits for a place or its model."""
-    return told["state"] not in ("loading", "queued")
+def _is_frame(told: Frame | DialogueFrame | Loading | Waiting) -> TypeGuard[Frame]:
+    """Whether this is told of a run that has begun; what is told of a dialogue, or of a wait, has no long tails."""
+    return told["state"] not in ("loading", "queued") and not is_dialogue(told)
 
 
 def _news(frame: Any, told: Frame) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from comparisons import paths
 from comparisons.page import modules, qr
 from comparisons.page.costs import COSTS
-from comparisons.page.forms import Form
+from comparisons.page.forms import Form, presets
 from comparisons.page.words import Words, languages
 from comparisons.text.choices import MOST_CHARACTERS, MOST_FILE_BYTES
 from streaming import models
@@ -53,6 +53,7 @@ def script(words: Words, host: str, known: Mapping[str, object]) -> str:
         "markup": asset("panel.html"),
         "words": {"language": words.language, **words.all},
         "languages": [_told(other) for other in languages().values() if other.language != words.language],
+        "presets": {name: form.mode for name, form in presets(Form()).items()},
         "costs": [cost.as_json() for cost in COSTS],
         **known,
     }

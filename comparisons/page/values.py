@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from comparisons.page.chat_form import settings_of
 from comparisons.page.expectations import expectation, instead, unread
 from comparisons.page.forms import Form, presets
 from comparisons.page.gradio_internals import gr, sent
 from comparisons.page.words import Words
+from comparisons.runs.dialogue.settings import DialogueSettings
 from comparisons.runs.settings import RunSettings
 from comparisons.server.fits import Suited
 from comparisons.server.sessions import Sessions
@@ -55,26 +57,27 @@ class Values:
 
         Args:
             values: the form's, as a browser sends them.
-            event: what came along: "text", the visitor's own; "follows", where the settings are to follow from a model
-                that nothing was known of.
+            event: what came along: "text", the visitor's own; "mode", which the page may know before the form does;
+                "follows", where the settings are to follow from a model that nothing was known of.
 
         Raises:
             SettingsError: it makes no run.
         """
-        form = self.form(values)
+        form = self.form({**values, "mode": sent(event, "mode") or values["mode"]})
         suited = self.sessions.measured(form.model)
         follows = bool(sent(event, "follows")) and suited is None
 
-        def suiting(suited: Suited) -> RunSettings:
+        def suiting(suited: Suited) -> RunSettings | DialogueSettings:
             usual = Form.suiting(suited.fit).values()
             kept = {name: value for name, value in form.values().items() if name not in SUITED}
-            return Form(**{**usual, **kept}).settings(suited.fit)
+            return settings_of(Form(**{**usual, **kept}), suited.fit)
 
         return {
-            "settings": form.settings(None if suited is None else suited.fit),
+            "settings": settings_of(form, None if suited is None else suited.fit),
             "model": form.model,
-            "reading": form.reading(sent(event, "text")),
+            "reading": None if form.mode == "chat" else form.reading(sent(event, "text")),
             "suits": suiting if follows else None,
+            "start_turn": form.start_turn,
         }
 
     def preset(self, given: Mapping[Any, Any], event: gr.EventData) -> dict[Any, Any]:

@@ -2,56 +2,43 @@
 
 from __future__ import annotations
 
-import platform
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
-import transformers
 from pydantic import BaseModel, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from comparisons.files import write_whole
+from comparisons.metrics import rounded
+from comparisons.paths import DIALOGUES
 from comparisons.recordings import files
-from comparisons.runs.dialogue import Answered, Dialogue
-from comparisons.runs.dialogue_lane import TurnRecord
-from comparisons.runs.shapes import STRICT, Count, Items, Setting, Words
+from comparisons.runs.dialogue.frames import DialogueHeader, DialogueReason, DialogueStatus
+from comparisons.runs.dialogue.lane import TurnRecord
+from comparisons.runs.dialogue.speaker import Answered
+from comparisons.runs.dialogue.telling import DialogueTeller
+from comparisons.runs.shapes import STRICT, Count, Items, Words
+from comparisons.text.chat import ChatForm
 from comparisons.text.requests import Request
+from comparisons.text.told import told_history
 from streaming.errors import SettingsError
 from streaming.models import LoadedModel
 
 __all__ = [
     "FORMAT",
     "VERSION",
-    "DialogueHeader",
     "DialogueLaneRecording",
     "DialogueRecording",
+    "beginning",
     "history",
     "load",
     "recorded",
     "save",
+    "shipped",
 ]
 
 FORMAT: Literal["streaming-dialogue"] = "streaming-dialogue"
 VERSION = 1
-
-
-class DialogueHeader(BaseModel):
-    """What was known before the dialogue began; `heard` counts the turns that were read as its history."""
-
-    model_config = STRICT
-
-    model: Words
-    context: Count
-    dtype: str
-    device: str
-    bytes_per_token: Count
-    heard: Count
-    settings: dict[str, Setting]
-    versions: dict[str, str]
-    recorded_at: str
 
 
 class DialogueLaneRecording(BaseModel):
@@ -60,9 +47,13 @@ class DialogueLaneRecording(BaseModel):
     model_config = STRICT
 
     policy: str
-    status: Literal["waiting", "hearing", "answering", "stopped", "failed"]
-    reason: str | None
+    kind: str
+    sinks: Count
+    recent: Count
+    status: DialogueStatus
+    reason: DialogueReason | None
     message: Words
+    broke: Count | None
     turns: Items[TurnRecord]
 
 
@@ -91,44 +82,38 @@ class _DialogueFile(DialogueRecording):
     version: Annotated[int, Field(ge=1, le=VERSION)]
 
 
-def recorded(dialogue: Dialogue, loaded: LoadedModel) -> DialogueRecording:
+def recorded(teller: DialogueTeller) -> DialogueRecording:
     """What a dialogue has come to so far."""
-    settings, sampling = dialogue.settings, dialogue.settings.sampling
-    header = DialogueHeader(
-        model=loaded.name,
-        context=loaded.context,
-        dtype=str(loaded.model.dtype).removeprefix("torch."),
-        device=str(loaded.model.device),
-        bytes_per_token=dialogue.bytes_per_token,
-        heard=dialogue.heard,
-        settings={
-            "seed": settings.seed,
-            "turns": settings.turns,
-            "answer_tokens": settings.answer_tokens,
-            "kv_budget_bytes": settings.kv_budget_bytes,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "repetition_penalty": sampling.repetition_penalty,
-        },
-        versions={
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-        recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    records = dialogue.records()
+    frame = teller.whole()
     lanes = [
         DialogueLaneRecording(
-            policy=frame["policy"],
-            status=frame["status"],
-            reason=frame["reason"],
-            message=frame["message"],
-            turns=records[frame["policy"]],
+            policy=lane["label"],
+            kind=lane["kind"],
+            sinks=lane["sinks"],
+            recent=lane["recent"],
+            status=lane["status"],
+            reason=lane["reason"],
+            message=lane["message"],
+            broke=lane["broke"],
+            turns=[_rounded(turn) for turn in lane["turns"]["items"]],
         )
-        for frame in dialogue.frame()["lanes"]
+        for lane in frame["lanes"]
     ]
-    return DialogueRecording(header=header, lanes=lanes)
+    return DialogueRecording(header=frame["header"], lanes=lanes)
+
+
+def _rounded(turn: TurnRecord) -> TurnRecord:
+    """Its measured numbers with as many digits as a file needs."""
+    return {
+        **turn,
+        "perplexity": rounded(turn["perplexity"], 5),
+        "perplexity_latest": rounded(turn["perplexity_latest"], 5),
+        "first_token_ms": rounded(turn["first_token_ms"], 5),
+        "ms_per_token": rounded(turn["ms_per_token"], 5),
+        "repetition": rounded(turn["repetition"], 5),
+        "repetition_latest": rounded(turn["repetition_latest"], 5),
+        "broken_words": rounded(turn["broken_words"], 5),
+    }
 
 
 def dumps(recording: DialogueRecording) -> str:
@@ -150,13 +135,51 @@ def load(path: Path) -> DialogueRecording:
     return files.read(path, partial(files.parse, _DialogueFile, DialogueRecording))
 
 
+def shipped(folder: Path = DIALOGUES) -> DialogueRecording | None:
+    """The first of the recorded dialogues that come with the app; None where there is none."""
+    return next(map(load, sorted(folder.glob("*.json"))), None)
+
+
+def beginning(
+    loaded: LoadedModel, turns: int, seed: int, kept: DialogueRecording | None = None
+) -> tuple[list[Answered], int]:
+    """What is read before the first turn that is answered, and the seed of the requests that go on from it.
+
+    A model that knows the prompt stream alone has its own words; any other those of a recorded dialogue, whose requests
+    ask for what was told in it.
+
+    Args:
+        loaded: the model.
+        turns: so many of them.
+        seed: of the dialogue.
+        kept: the recorded dialogue, by default `shipped`.
+
+    Raises:
+        SettingsError: there is no such dialogue, or it has fewer turns.
+    """
+    if not turns:
+        return [], seed
+    if kept is None and ChatForm.of(loaded).lines:
+        return told_history(seed, turns), seed
+    kept = kept or shipped()
+    if kept is None:
+        raise SettingsError("There is no recorded dialogue to start later in: record one with `chat`, or begin at 0.")
+    said = kept.header["settings"].get("seed")
+    return history(kept, turns), said if isinstance(said, int) else seed
+
+
+def _lane_of(recording: DialogueRecording) -> DialogueLaneRecording:
+    """Whose answers others go on from: StreamingLLM's, or those of the first."""
+    return next((lane for lane in recording.lanes if lane.kind == "sinks"), recording.lanes[0])
+
+
 def history(recording: DialogueRecording, turns: int) -> list[Answered]:
     """The first turns of a recorded dialogue, with the answers of its StreamingLLM lane, or of its first.
 
     Raises:
         SettingsError: the recording has fewer turns.
     """
-    lane = next((lane for lane in recording.lanes if lane.policy.startswith("sinks")), recording.lanes[0])
+    lane = _lane_of(recording)
     if len(lane.turns) < turns:
         raise SettingsError(
             f"The recorded dialogue has {len(lane.turns)} turns: begin at one of these, not at {turns}."

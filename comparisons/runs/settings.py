@@ -9,7 +9,7 @@ from comparisons.runs.pacing import story_pace
 from streaming.errors import SettingsError
 from streaming.policy import Policy
 
-__all__ = ["PACE", "LaneSettings", "LiveSettings", "RunSettings"]
+__all__ = ["MOST_LANES", "PACE", "LaneSettings", "LiveSettings", "RunSettings"]
 
 MIB = 2**20
 
@@ -100,10 +100,17 @@ class LiveSettings:
         sinks: whether lanes that have sinks keep them; those of a full cache can be set aside and given back.
     """
 
-    def __init__(self, settings: LaneSettings, tokens_per_second: float | None = None, *, story: bool = False) -> None:
-        """As the run begins."""
+    def __init__(
+        self,
+        settings: LaneSettings,
+        tokens_per_second: float | None = None,
+        kv_budget_bytes: int | None = None,
+        *,
+        story: bool = False,
+    ) -> None:
+        """As the run begins; a dialogue has its own limit of bytes."""
         self._pace = tokens_per_second
-        self._kv_budget_bytes = settings.kv_budget_bytes
+        self._kv_budget_bytes = kv_budget_bytes or settings.kv_budget_bytes
         self._answers = settings.answers
         self.story = story
         self.sinks = True

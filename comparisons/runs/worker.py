@@ -21,7 +21,7 @@ from comparisons.runs.settings import LiveSettings, RunSettings
 from comparisons.runs.steering import Steering
 from streaming.errors import StreamingError
 
-__all__ = ["Worker", "join"]
+__all__ = ["Worker", "failure", "join"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Worker:
         except Exception as error:
             tokens = lane.journal.tokens
             _LOG.error("Lane %s cannot reply after %d tokens.", self.name, tokens, exc_info=error)
-            lane.replies.decline(_words(error, tokens))
+            lane.replies.decline(failure(error, tokens))
 
     def _read(self, lane: Lane, pacer: Pacer) -> None:
         pace = self.live.pace_at(lane.journal.tokens, lane.loaded.context)
@@ -169,7 +169,7 @@ class Worker:
     def _fail(self, error: BaseException) -> None:
         tokens = self.journal.tokens
         _LOG.error("Lane %s failed after %d tokens.", self.name, tokens, exc_info=error)
-        self.journal.end("failed", "error", _words(error, tokens))
+        self.journal.end("failed", "error", failure(error, tokens))
 
 
 def join(threads: list[threading.Thread]) -> None:
@@ -181,7 +181,7 @@ def join(threads: list[threading.Thread]) -> None:
             _LOG.error("Lane %s is stuck in a read and was left behind.", thread.name)
 
 
-def _words(error: BaseException, tokens: int) -> str:
+def failure(error: BaseException, tokens: int) -> str:
     """What a visitor is told of an error."""
     if _out_of_memory(error):
         return f"There was no memory left after {tokens:,} tokens: lower the memory budget, or stop other runs."

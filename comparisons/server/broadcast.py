@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import Literal
 
+from comparisons.runs.dialogue.frames import DialogueFrame
 from comparisons.runs.frames import Frame, Loading, Waiting
 from comparisons.server.backpressure import Audience
 
@@ -15,7 +16,7 @@ __all__ = ["Broadcast", "State", "Told"]
 
 State = Literal["new", "queued", "loading", "running", "ended"]
 
-Told = Frame | Loading | Waiting
+Told = Frame | DialogueFrame | Loading | Waiting
 
 _BEGINS_WITHIN_SECONDS = 60.0
 """How long a session may take to say anything at all, on a machine that is very busy."""

@@ -11,28 +11,31 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from comparisons.allocator import give_freed_memory_back
 from comparisons.runs.cores import Cores
+from comparisons.runs.dialogue.run import Dialogue
+from comparisons.runs.dialogue.telling import DialogueTeller
 from comparisons.runs.frames import Reason
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.runner import Run
-from comparisons.runs.settings import LiveSettings, RunSettings
+from comparisons.runs.settings import LiveSettings
 from comparisons.runs.telling import Teller
 from comparisons.server.backpressure import Patience
 from comparisons.server.broadcast import Broadcast, Told
-from comparisons.server.fits import Fits, Suited
+from comparisons.server.fits import Fits
 from comparisons.server.model_cache import Copy, ModelCache
+from comparisons.server.orders import Order
 from comparisons.server.queue import RunQueue
 from comparisons.server.waits import check_memory, restarting, told_loading, told_waiting
-from comparisons.text.choices import Reading
 from streaming.errors import StreamError
 from streaming.models import LoadedModel
 
-__all__ = ["Order", "Session", "Shared"]
+__all__ = ["Session", "Shared"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,27 +50,6 @@ _MAKES_WAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
-    """What a visitor asks for.
-
-    Attributes:
-        settings: of the run.
-        model: see `ModelCache.borrow`.
-        reading: what to read.
-        suits: the settings instead, once the model is there, for one that nothing was known of.
-    """
-
-    settings: RunSettings
-    model: str
-    reading: Reading
-    suits: Callable[[Suited], RunSettings] | None = None
-
-    def settings_for(self, loaded: LoadedModel, fits: Fits) -> RunSettings:
-        """The settings for the model that was asked for."""
-        return self.settings if self.suits is None else self.suits(fits.of(loaded))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Shared:
     """What the sessions of a server share."""
 
@@ -77,6 +59,15 @@ class Shared:
     fits: Fits
     cores: Cores | None
     patience: Patience
+
+
+@contextmanager
+def _logged(run: str, teller: Teller | DialogueTeller, **about: object) -> Iterator[None]:
+    """A run from its beginning to its end, in the log."""
+    began = time.monotonic()
+    _LOG.info("run begins", extra={"run": run, **about})
+    yield
+    _LOG.info("run ends", extra={"run": run, "seconds": round(time.monotonic() - began, 1), **teller.ending()})
 
 
 class Session:
@@ -105,8 +96,8 @@ class Session:
         self._told = Broadcast(self.token)
         self._stopping: Reason | None = None
         self._held_for_reader = False
-        self._run: Run | None = None
-        self._teller: Teller | None = None
+        self._run: Run | Dialogue | None = None
+        self._teller: Teller | DialogueTeller | None = None
         threading.Thread(target=self._live, args=(order, earlier), name=f"session {self.id}", daemon=True).start()
 
     @property
@@ -223,22 +214,15 @@ class Session:
 
     def _read(self, order: Order, loaded: LoadedModel) -> None:
         """The run itself."""
-        feed, source = order.reading.feed(loaded, seed=order.settings.seed), order.reading.source
-        shared = self._shared
-        settings = order.settings_for(loaded, shared.fits)
-        with Run(
-            loaded, settings, feed, source=source, memory=shared.memory, cores=shared.cores, run_id=self.id
-        ) as run:
+        settings = order.settings_for(loaded, self._shared.fits)
+        with order.made(settings, loaded, self.id, self._shared.memory, self._shared.cores) as run:
             self._run, self._teller = run, run.start()
             if self._stopping is not None:
                 run.stop(self._stopping)
             self._told.become("running", self._teller.frame, 1 / settings.frames_per_second)
-            began = time.monotonic()
-            _LOG.info("run begins", extra={"run": self.id, "lanes": len(settings.lanes), "source": source.name})
-            while not run.wait(_LOOK_SECONDS):
-                self._look_after()
-        seconds = round(time.monotonic() - began, 1)
-        _LOG.info("run ends", extra={"run": self.id, "seconds": seconds, **self._teller.ending()})
+            with _logged(self.id, self._teller, lanes=len(settings.lanes), source=order.source):
+                while not run.wait(_LOOK_SECONDS):
+                    self._look_after()
 
     def _look_after(self) -> None:
         """Stop it where its turn is over or its reader does not come back; hold it while the reader is away."""

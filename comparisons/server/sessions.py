@@ -34,6 +34,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from comparisons.runs.cores import Cores
+from comparisons.runs.dialogue.settings import DialogueSettings
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.settings import RunSettings
 from comparisons.server.backpressure import Patience
@@ -41,8 +42,9 @@ from comparisons.server.broadcast import Told
 from comparisons.server.fits import Fits, Suited
 from comparisons.server.live import change
 from comparisons.server.model_cache import ModelCache
+from comparisons.server.orders import Order
 from comparisons.server.queue import RunQueue
-from comparisons.server.session import Order, Session, Shared
+from comparisons.server.session import Session, Shared
 from comparisons.server.waits import restarting
 from comparisons.text.choices import Reading
 from streaming.errors import StreamError
@@ -121,28 +123,30 @@ class Sessions:
     def frames(
         self,
         visitor: str,
-        settings: RunSettings,
+        settings: RunSettings | DialogueSettings,
         *,
         model: str = "",
         reading: Reading | None = None,
-        suits: Callable[[Suited], RunSettings] | None = None,
+        suits: Callable[[Suited], RunSettings | DialogueSettings] | None = None,
+        start_turn: int = 0,
         unread: Callable[[], int] = lambda: 0,
     ) -> Generator[Told, None, None]:
         """Begin a run, and tell it until it ends; a visitor's earlier run makes way.
 
         Args:
             visitor: whose run it is.
-            settings: lanes, budgets, pace.
+            settings: lanes, budgets, pace; of a run that reads, or of a dialogue.
             model: see `ModelCache.borrow`.
             reading: what to read, by default the prompt stream.
             suits: the settings instead, once the model is there, for one that nothing was known of.
+            start_turn: turns of a dialogue that are read and not answered.
             unread: how many messages lie ready for the visitor and were not taken.
 
         Raises:
             StreamingError: there is no such model here, or it cannot be used.
             ServerBusy: there is no room for one more, or the server is about to end.
         """
-        order = Order(settings=settings, model=model, reading=reading or Reading(), suits=suits)
+        order = Order(settings=settings, model=model, reading=reading or Reading(), suits=suits, start_turn=start_turn)
         with self._lock:
             if self._closing:
                 raise restarting()

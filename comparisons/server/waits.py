@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from comparisons.runs.dialogue.settings import DialogueSettings
 from comparisons.runs.frames import Loading, LoadingStage, Waiting
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.settings import RunSettings
@@ -39,7 +40,7 @@ def told_loading(run_id: str, copy: Copy, *, over: bool) -> Loading:
     }
 
 
-def check_memory(memory: KvMemory, settings: RunSettings) -> None:
+def check_memory(memory: KvMemory, settings: RunSettings | DialogueSettings) -> None:
     """Refuse a run where too little is left for it to begin.
 
     Raises:

@@ -7,6 +7,7 @@ again from its beginning, which is what a cache that goes on without end needs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
@@ -43,6 +44,8 @@ class ChatForm:
         between: between an answer and the next message; it ends the answer.
         stop: ids of tokens that end an answer; none of them belongs to it.
         lines: whether an answer ends with its line.
+        markup: the tokens of these texts. They are made once, before lanes share the tokenizer: it is told anew for
+            every text whether to read markup as such, and must not be while another thread is inside it.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -51,6 +54,7 @@ class ChatForm:
     between: str
     stop: frozenset[int]
     lines: bool
+    markup: Mapping[str, tuple[int, ...]]
 
     @classmethod
     def of(cls, loaded: LoadedModel) -> ChatForm:
@@ -66,31 +70,39 @@ class ChatForm:
             before, _, answer = as_prompt(_ASKED).partition(_ASKED)
             opening, between = before, f"\n\n{before}"
         lines = not getattr(tokenizer, "chat_template", None)
+        markup = {
+            text: _encode(tokenizer, text, plain=False) for text in (opening.rstrip(" "), between.rstrip(" "), answer)
+        }
         return cls(
-            tokenizer=tokenizer, opening=opening, answer=answer, between=between, stop=ends_of(loaded), lines=lines
+            tokenizer=tokenizer,
+            opening=opening,
+            answer=answer,
+            between=between,
+            stop=ends_of(loaded),
+            lines=lines,
+            markup=markup,
         )
 
     def message(self, text: str, *, first: bool) -> Message:
         """A message as the model reads it; markup of the template that stands in `text` is read as characters."""
         around = self.opening if first else self.between
-        before = self._template(around.rstrip(" "))
+        before = self.markup[around.rstrip(" ")]
         spaces = " " * (len(around) - len(around.rstrip(" ")))  # tokenizers have a space with the word behind it
-        asked = self._encode(spaces + text.strip(), split_special_tokens=True)
-        after = self._template(self.answer)
-        return Message(ids=(*before, *asked, *after), asked=range(len(before), len(before) + len(asked)))
+        asked = _encode(self.tokenizer, spaces + text.strip())
+        return Message(
+            ids=(*before, *asked, *self.markup[self.answer]), asked=range(len(before), len(before) + len(asked))
+        )
 
     def reply(self, text: str) -> tuple[int, ...]:
         """An answer that was given, to be read behind its message."""
-        return self._encode(f" {text}" if self.lines else text, split_special_tokens=True)
+        return _encode(self.tokenizer, f" {text}" if self.lines else text)
 
-    def _template(self, text: str) -> tuple[int, ...]:
-        return self._encode(text, split_special_tokens=False) if text else ()
 
-    def _encode(self, text: str, *, split_special_tokens: bool) -> tuple[int, ...]:
-        encoded = self.tokenizer(
-            text, add_special_tokens=False, split_special_tokens=split_special_tokens, verbose=False
-        )
-        return tuple(encoded["input_ids"])
+def _encode(tokenizer: PreTrainedTokenizerBase, text: str, *, plain: bool = True) -> tuple[int, ...]:
+    """The ids of a text; `plain` says that markup in it is read as characters."""
+    if not text:
+        return ()
+    return tuple(tokenizer(text, add_special_tokens=False, split_special_tokens=plain, verbose=False)["input_ids"])
 
 
 def ends_of(loaded: LoadedModel) -> frozenset[int]:

@@ -9,9 +9,19 @@ import time
 import pytest
 
 from comparisons.__main__ import main
+from comparisons.commands.shared.chat_summary import growth
 from comparisons.paths import ROOT
 from comparisons.recordings import dialogues
 from streaming.errors import RecordingError
+
+
+def test_the_first_tokens_of_rounds_are_compared():
+    def turns(*rounds):
+        return [{"first_token_ms": ms} for ms in rounds for _ in range(20)]
+
+    assert growth(turns(90.0, 10.0, 50.0, 11.0)) == pytest.approx(1.1)
+    assert growth(turns(10.0, 10.0)) is None
+
 
 SHORT = ["chat", "sink", "--policies", "window:64,sinks:4+60", "--turns", "3", "--answer-tokens", "12"]
 
@@ -63,7 +73,7 @@ def test_a_recorded_dialogue_is_the_history_of_another(kept, tmp_path):
     out = tmp_path / "later.json"
     assert main([*SHORT, "--history", str(kept), "--start-turn", "2", "--turns", "1", "--out", str(out)]) == 0
     later, earlier = dialogues.load(out), dialogues.load(kept)
-    assert later.header.heard == 2
+    assert later.header["heard"] == 2
     assert later.lanes[1].turns[0]["message"] == earlier.lanes[1].turns[2]["message"]
     assert later.lanes[1].turns[0]["answer"] == earlier.lanes[1].turns[2]["answer"], (
         "the sinks lane said the same before"

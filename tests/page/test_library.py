@@ -16,6 +16,7 @@ def test_a_library_is_every_recording_of_a_folder_by_name_with_what_its_title_sa
     assert first.about() == {
         "name": "first-paint",
         "url": first.file.url,
+        "mode": "read",
         "model": "tiny",
         "kinds": ["dense", "sinks"],
         "tokens": 2400,

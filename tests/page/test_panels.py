@@ -109,4 +109,4 @@ def test_the_scripts_know_their_words_and_their_plotly():
     page = json.loads(text.split("\n", 1)[0].removeprefix("const PAGE = ").removesuffix(";"))
     assert page["plotly"] == "vendor/plotly.js"
     assert page["words"]["start"] == language("en")["start"]
-    assert page["markup"].count("<template data-part=") == 5
+    assert page["markup"].count("<template data-part=") == 7

@@ -11,7 +11,9 @@ from comparisons.page.build import build
 from comparisons.page.forms import Form
 from comparisons.page.values import Values
 from comparisons.page.words import language, languages
+from comparisons.runs.dialogue.settings import DialogueSettings
 from comparisons.runs.memory import KvMemory
+from comparisons.runs.settings import RunSettings
 from comparisons.server.queue import RunQueue
 from comparisons.server.sessions import Sessions
 from streaming.errors import SettingsError
@@ -81,6 +83,15 @@ def test_settings_follow_only_where_the_page_said_so(values):
     assert run.lanes[1].recent == 124 and run.seed == 7
     known = values.order({**form, "model": "vanilla"}, gr.EventData(None, {"follows": True}))
     assert known["suits"] is None
+
+
+def test_the_mode_is_that_of_the_page_which_may_know_it_before_the_form(values):
+    form = Form().values()
+    sent = values.order(form, gr.EventData(None, {"text": "", "mode": "chat"}))
+    assert isinstance(sent["settings"], DialogueSettings) and sent["reading"] is None
+    assert isinstance(values.order(form, gr.EventData(None, {"text": ""}))["settings"], RunSettings)
+    with pytest.raises(SettingsError, match="mode must be one of read, chat"):
+        values.order(form, gr.EventData(None, {"mode": "other"}))
 
 
 def test_where_the_real_model_could_not_be_had_the_page_says_so(values):

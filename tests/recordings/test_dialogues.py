@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from comparisons.recordings import dialogues, files
-from comparisons.recordings.dialogues import VERSION, DialogueHeader, DialogueLaneRecording, DialogueRecording
+from comparisons.recordings.dialogues import VERSION, DialogueLaneRecording, DialogueRecording
+from comparisons.runs.dialogue.frames import DialogueHeader
 from streaming.errors import RecordingError, SettingsError
 from tests.support.made import of
 from tests.support.recorded import small
@@ -35,12 +36,16 @@ def test_any_dialogue_comes_back_as_it_was(tmp_path_factory, recording):
 
 
 TURN = {
-    "turn": 0, "kind": "ask", "message": "Who?", "answer": "I.", "whole": True, "tokens": 9, "message_tokens": 5,
+    "turn": 0, "kind": "ask", "message": "Who?", "answer": "I.", "whole": True, "began": 0.5, "seconds": 1.5,
+    "tokens": 9, "message_tokens": 5,
     "answer_tokens": 3, "perplexity": 4.5, "perplexity_latest": None, "first_token_ms": 1.5, "ms_per_token": 1.0,
     "kv_bytes": 10, "cache_tokens": 9, "repetition": 0.0, "repetition_latest": 0.0, "broken_words": 0.0,
     "asks": None, "right": None, "in_cache": None,
 }  # fmt: skip
-LANE = {"policy": "dense", "status": "stopped", "reason": "turns", "message": "", "turns": [TURN]}
+LANE = {
+    "policy": "dense", "kind": "dense", "sinks": 0, "recent": 0, "status": "stopped", "reason": "turns", "message": "",
+    "broke": None, "turns": [TURN],
+}  # fmt: skip
 HEADER = {
     "model": "tiny", "context": 64, "dtype": "float32", "device": "cpu", "bytes_per_token": 8, "heard": 0,
     "settings": {"seed": 0}, "versions": {"torch": "2"}, "recorded_at": "2026-01-01",

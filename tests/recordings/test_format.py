@@ -17,7 +17,7 @@ from comparisons.commands.run import KEPT
 from comparisons.paths import RECORDINGS
 from comparisons.recordings import files, player
 from comparisons.recordings.compare import compare
-from comparisons.recordings.dialogues import DialogueHeader, DialogueLaneRecording, DialogueRecording
+from comparisons.recordings.dialogues import DialogueLaneRecording, DialogueRecording
 from comparisons.recordings.format import (
     FORMAT,
     VERSION,
@@ -26,7 +26,8 @@ from comparisons.recordings.format import (
     SinkShareMoment,
     TextMoment,
 )
-from comparisons.runs.dialogue_lane import TurnRecord
+from comparisons.runs.dialogue.frames import DialogueHeader
+from comparisons.runs.dialogue.lane import TurnRecord
 from comparisons.runs.frames import (
     Answer,
     CurvePoint,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comparisons.runs.speech import broken_words, repetition
+from comparisons.runs.dialogue.speech import broken_words, repetition
 
 words = st.lists(st.sampled_from(["one", "two", "three", "four", "five", "six", "seven"]), max_size=40)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from comparisons.page.chat_form import settings_of
 from comparisons.page.forms import Form
 from comparisons.runs.memory import KvMemory
 from comparisons.server.backpressure import Patience
@@ -544,3 +545,21 @@ def test_the_log_tells_of_runs_and_of_nothing_that_a_visitor_wrote(sessions, cap
     assert [record.getMessage() for record in caplog.records] == ["run begins", "run ends"]
     assert {record.run for record in caplog.records} == {run}
     assert not any("secret" in str(vars(record)) for record in caplog.records)
+
+
+def test_a_chat_is_a_run_like_any_other(sessions):
+    settings = settings_of(Form(mode="chat", recent=28, lanes=("window",)))
+    frames = sessions.frames("anna", settings, start_turn=2)
+    first = next(frame for frame in frames if frame["state"] == "running")
+    assert first["kind"] == "dialogue" and first["header"]["heard"] == 2 and first["token"]
+    assert sessions.control({"run": first["run"], "action": "ask", "text": "Who is there?"}) == {"id": 1}
+    assert sessions.control({"run": first["run"], "action": "pause"})
+    wait_until(lambda: next(frames)["state"] == "paused")
+    assert sessions.control({"run": first["run"], "action": "resume"})
+    wait_until(lambda: next(frames)["lanes"][0]["done"] > 1)
+    again = next(sessions.take_up("anna", first["token"]))
+    asked = [turn["kind"] for turn in again["lanes"][0]["turns"]["items"]]
+    assert "visitor" in asked and again["lanes"][0]["turns"]["items"][0]["turn"] == 2
+    assert sessions.control({"run": first["run"], "action": "stop"})
+    wait_until(lambda: sessions.queue.counts == (0, 0))
+    assert sessions.memory.held_bytes == 0

@@ -19,7 +19,8 @@ function askable(state) {
 }
 
 function whyNot(state) {
-  return isLive(state) ? page.words.ask_elsewhere : page.words.ask_idle;
+  if (isLive(state)) return page.words.ask_elsewhere;
+  return state.mode === "chat" ? page.words.chat_idle : page.words.ask_idle;
 }
 
 // The question that was asked last, where its run is on show.
@@ -68,7 +69,6 @@ function exampleChip(state) {
 export function buildAsk(state) {
   const form = state.find(".sl-ask form");
   const input = form.querySelector("input");
-  input.placeholder = page.words.ask_placeholder;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     ask(state, input.value);
@@ -124,6 +124,7 @@ function drawTold(chip, lane) {
 
 export function drawAsk(state) {
   const { words } = page;
+  state.find(".sl-ask input").placeholder = state.mode === "chat" ? words.chat_placeholder : words.ask_placeholder;
   const live = askable(state);
   const name = (state.latest?.lanes.length ?? 2) > 2 ? words.ask_all : words.ask_both;
   setText(state.find(".sl-ask label"), name);

@@ -22,11 +22,11 @@ export function drawControls(state) {
 
 // A run by the settings as they stand, or, with the name of a preset, by those that it sets.
 export function startRun(state, preset = null) {
-  const text = state.starting || preset ? "" : ownText(state);
+  const text = state.starting || preset || state.mode === "chat" ? "" : ownText(state);
   if (state.starting || text === null) return;
   Object.assign(state, { starting: true, preset, token: null });
   if (preset) state.trigger("preset", { name: preset });
-  else state.trigger("start", { text, follows: state.follows });
+  else state.trigger("start", { text, follows: state.follows, mode: state.mode });
   state.draw();
 }
 

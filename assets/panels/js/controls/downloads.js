@@ -1,21 +1,13 @@
 // The run on show as files: its curves as CSV, all of it as a recording (JSON) and as a page that replays it (HTML), its
 // charts as PNG and SVG. What a run was set to, and with which versions it was made, goes along.
 
+import { tableOf, recordingOf } from "../data/any.js";
 import { page } from "../data/page.js";
-import { recordingText } from "../data/recordings.js";
 import { chartPictures } from "./pictures.js";
 import { complete, notify } from "./shown.js";
 
-const CSV_COLUMNS = ["lane", "tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds"];
-
-function runCsv(history) {
-  const rows = history.lanes.flatMap((lane) => lane.curve.map((point) => [lane.label, ...point]));
-  const about = Object.entries(history.header ?? {}).map(([name, value]) => `# ${name}: ${JSON.stringify(value)}`);
-  return [...about, ...[CSV_COLUMNS, ...rows].map((row) => row.join(","))].join("\n") + "\n";
-}
-
 function fileName(history, ending) {
-  return `streamingllm-${history.header?.model ?? "run"}-seed${history.header?.seed ?? 0}.${ending}`.replace(/[^\w.-]/g, "_");
+  return `streamingllm-${history.header?.model ?? "run"}-seed${history.header?.seed ?? history.header?.settings?.seed ?? 0}.${ending}`.replace(/[^\w.-]/g, "_");
 }
 
 function download(content, type, name) {
@@ -36,7 +28,7 @@ async function fetchText(url) {
 async function runPage(history) {
   const [shell, plotly] = await Promise.all([page.shell.url, page.plotly].map(fetchText));
   const [before, between, after] = shell.split(page.shell.place);
-  const run = recordingText(history).replaceAll("<", "\\u003c");
+  const run = recordingOf(history).replaceAll("<", "\\u003c");
   return [before, run, between, plotly.replaceAll("</script", "<\\/script"), after].join("");
 }
 
@@ -48,8 +40,8 @@ async function saveCharts(state, format) {
 
 const PICTURES = { svg: "image/svg+xml", png: "image/png" };
 const SAVED = {
-  csv: ["text/csv", runCsv],
-  json: ["application/json", recordingText],
+  csv: ["text/csv", tableOf],
+  json: ["application/json", recordingOf],
   html: ["text/html", runPage],
 };
 

@@ -8,15 +8,20 @@ import { isPresenting, present, showAddressCode, togglePresentation } from "./pr
 import { act } from "./commands.js";
 import { TOUR_KEYS } from "./tour.js";
 
+// Questions of the text are turned over; a chat has none.
+function turn(state, by) {
+  if (state.mode !== "chat") turnPage(state, by);
+}
+
 const KEYS = {
   " ": (state) => act(state, "main"), s: (state) => act(state, "stop"), r: (state) => act(state, "restart"),
-  a: focusQuestion, p: togglePlay, arrowleft: (state) => turnPage(state, -1), arrowright: (state) => turnPage(state, 1),
+  a: focusQuestion, p: togglePlay, arrowleft: (state) => turn(state, -1), arrowright: (state) => turn(state, 1),
   f: togglePresentation, escape: (state) => present(state, false),
   "?": (state) => state.find(".sl-keys").showModal(),
 };
 // What a clicker sends, in a lecture alone: there, nothing is to be scrolled.
 const CLICKS = {
-  pagedown: (state) => act(state, "main"), pageup: (state) => turnPage(state, -1), q: showAddressCode,
+  pagedown: (state) => act(state, "main"), pageup: (state) => turn(state, -1), q: showAddressCode,
   b: () => document.body.classList.toggle("sl-black"), ".": () => document.body.classList.toggle("sl-black"),
 };
 const KEYS_ALONE = { ...KEYS, " ": togglePlay, a: null, s: null, r: null };

@@ -1,6 +1,7 @@
 // The moments of a live run: each has its caption, is spoken, and flashes on its curve; the run halts there if the visitor
 // wishes so.
 
+import { isDialogue } from "../data/dialogue.js";
 import { happeningsOf } from "../data/happenings.js";
 import { isLive } from "../data/phase.js";
 import { setText } from "../view/dom.js";
@@ -10,7 +11,7 @@ const CAPTION_STAYS = 7000; // ms
 const FLASHES = 3000;
 
 export function noteMoments(state) {
-  if (state.told.recorded) return;
+  if (state.told.recorded || isDialogue(state.told)) return;
   const fresh = happeningsOf(state.told);
   if (!fresh.length) return;
   const [first, last] = [fresh[0], fresh.at(-1)];

@@ -1,6 +1,7 @@
 // The charts as pictures, for a slide or a paper: each with its title, the run that it shows and where that comes from, in
 // the page's own font.
 
+import { isDialogue } from "../data/dialogue.js";
 import { page } from "../data/page.js";
 import { bytesText, dateText, fill } from "../data/words.js";
 import { drawChart, wantPlotly } from "../view/charts.js";
@@ -8,10 +9,12 @@ import { readingText } from "../view/source.js";
 
 const SHARPER = 2; // pixels of a PNG for one on the screen
 
-function aboutText({ header }) {
+function aboutText(history) {
+  const { header, lanes } = history;
+  const reading = isDialogue(history) ? page.words.modes.chat.toLowerCase() : readingText(header);
   return fill(page.words.picture_about, {
-    model: header?.model ?? "", reading: readingText(header), lanes: header?.lanes.join(", ") ?? "",
-    budget: bytesText(header?.kv_budget_bytes ?? 0), date: dateText(header?.recorded_at, "long"), title: page.words.title,
+    model: header?.model ?? "", reading, lanes: lanes.map(({ label }) => label).join(", "),
+    budget: bytesText(header?.kv_budget_bytes ?? header?.settings?.kv_budget_bytes ?? 0), date: dateText(header?.recorded_at, "long"), title: page.words.title,
   });
 }
 
@@ -75,6 +78,7 @@ export async function chartPictures(state, format) {
   const pictures = [];
   for (const figure of state.root.querySelectorAll("[data-chart]")) {
     const plot = figure.querySelector(".sl-plot");
+    if (!plot.wide) continue; // of the other mode
     drawChart(state, figure.dataset.chart, plot);
     const size = { width: plot.clientWidth, height: plot.clientHeight + 5 * state.look.size.type };
     const drawn = await window.Plotly.toImage(picture(state, figure, plot), { format: "svg", ...size });

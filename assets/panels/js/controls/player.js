@@ -1,11 +1,13 @@
 // Looking back: any moment of the run on show, by hand or played. `state.latest` is that run, `state.at` the moment in
 // seconds, null for the present; a live run goes on meanwhile.
 
+import { isDialogue } from "../data/dialogue.js";
 import { mostTokens } from "../data/history.js";
 import { page } from "../data/page.js";
 import { OWN, isGoingOn } from "../data/phase.js";
 import { clockText, countText, dateText, fill } from "../data/words.js";
 import { setText } from "../view/dom.js";
+import { recordingsOf } from "./mode.js";
 import { chooseRun, complete } from "./shown.js";
 
 const PLAY_EVERY = 100; // ms between two moments
@@ -30,7 +32,7 @@ export async function togglePlay(state) {
     state.playing = null;
     return state.draw();
   }
-  if (!state.latest) await chooseRun(state, page.recordings[0]?.name ?? OWN);
+  if (!state.latest) await chooseRun(state, recordingsOf(state)[0]?.name ?? OWN);
   if (!state.latest || !(await complete(state))) return;
   state.at ??= 0;
   state.playing = { shown: performance.now() };
@@ -110,17 +112,21 @@ function runChip(state, recording) {
   const chip = document.createElement("button");
   chip.type = "button";
   chip.className = "sl-chip sl-recorded";
-  chip.textContent = fill(page.words.watch_recorded, { model: recording.model, tokens: countText(recording.tokens) });
+  const length = { model: recording.model, tokens: countText(recording.tokens), turns: countText(recording.turns ?? 0) };
+  chip.textContent = fill(recording.turns ? page.words.chat_watch_recorded : page.words.watch_recorded, length);
   chip.title = runTitle(recording);
+  chip.dataset.of = recording.mode;
   chip.addEventListener("click", () => watchRun(state, recording.name));
   return chip;
 }
 
 function drawRuns(state) {
   const box = state.find(".sl-runs");
-  const own = state.told && !state.told.recorded ? [[OWN, page.words.own_run]] : [];
-  if (box.options.length !== own.length + page.recordings.length) {
-    const known = page.recordings.map((recording) => [recording.name, runTitle(recording)]);
+  const own = state.told && !state.told.recorded && isDialogue(state.told) === (state.mode === "chat") ? [[OWN, page.words.own_run]] : [];
+  const kept = recordingsOf(state);
+  if (box.options.length !== own.length + kept.length || box.dataset.of !== state.mode) {
+    box.dataset.of = state.mode;
+    const known = kept.map((recording) => [recording.name, runTitle(recording)]);
     box.replaceChildren(...[...own, ...known].map(([name, title]) => new Option(title, name)));
   }
   box.value = state.latest?.name ?? OWN;

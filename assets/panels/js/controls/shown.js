@@ -1,8 +1,8 @@
 // Which run is on show: the visitor's own, or a recorded one, fetched when it is first wanted.
 
+import { recordedRunOf } from "../data/any.js";
 import { page } from "../data/page.js";
 import { OWN, isComplete } from "../data/phase.js";
-import { historyOf, readRecording } from "../data/recordings.js";
 
 export function show(state, history) {
   Object.assign(state, { latest: history, at: null, playing: null, zoom: null, turn: null });
@@ -24,7 +24,7 @@ async function fetchRun(state, name) {
   try {
     const answer = await fetch(page.recordings.find((known) => known.name === name).url);
     if (!answer.ok) throw new Error(answer.status);
-    return Object.assign(historyOf(readRecording(await answer.json(), name)), { name });
+    return Object.assign(recordedRunOf(await answer.json(), name), { name });
   } catch {
     state.runs.delete(name);
     notify(state, page.words.not_fetched);

@@ -1,6 +1,7 @@
 // The recorded run plays by itself, as a captioned loop, until the visitor takes the page in hand. Who wants no motion
 // has its end, with its caption, and a button that plays it.
 
+import { isDialogue } from "../data/dialogue.js";
 import { storyLasts, storyOf, tellAt } from "../data/story.js";
 import { complete } from "./shown.js";
 
@@ -8,7 +9,7 @@ const TELL_EVERY = 100; // ms
 const LONGEST_STEP = 1000; // ms: a page that was held up goes on from where it was
 
 function isWanted(state) {
-  return state.latest?.recorded && !state.playing && !state.told?.started && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  return state.latest?.recorded && !isDialogue(state.latest) && !state.playing && !state.told?.started && !matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 export async function beginStory(state) {

@@ -18,7 +18,7 @@ import { toggleHalts } from "./moments.js";
 
 // A link carries the settings as they stand, each as JSON.
 async function copyLink(state, values) {
-  const query = new URLSearchParams(values.map((value, i) => [page.fields[i], JSON.stringify(value)]));
+  const query = new URLSearchParams(values.map((value, i) => [page.fields[i], page.fields[i] === "mode" ? value : JSON.stringify(value)]));
   history.replaceState(null, "", `?${query}`);
   keepForm(state, values);
   const { quietly } = state;
@@ -57,6 +57,7 @@ function presetChip(state, [name, preset]) {
   chip.className = "sl-chip";
   chip.textContent = preset.name;
   chip.title = preset.watch;
+  chip.dataset.of = page.presets[name];
   chip.addEventListener("click", () => startRun(state, name));
   return chip;
 }

@@ -66,6 +66,14 @@ export function historyOf(record) {
   return Object.assign(history, { past: { moments: record.moments, lanes }, complete: true });
 }
 
+const CSV_COLUMNS = ["lane", "tokens", "perplexity", "kv_bytes", "ms_per_token", "seconds"];
+
+export function runCsv(history) {
+  const rows = history.lanes.flatMap((lane) => lane.curve.map((point) => [lane.label, ...point]));
+  const about = Object.entries(history.header ?? {}).map(([name, value]) => `# ${name}: ${JSON.stringify(value)}`);
+  return [...about, ...[CSV_COLUMNS, ...rows].map((row) => row.join(","))].join("\n") + "\n";
+}
+
 // A run as the text of a recording's file: what was said to its end, and nothing that only the page knows.
 export function recordingText(history) {
   const { header, moments, rss, lanes } = recordOf(history);

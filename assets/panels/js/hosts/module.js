@@ -2,6 +2,7 @@
 // Gradio's component once that is there; what a visitor presses until then waits for it.
 
 import { arrived } from "../controls/address.js";
+import { putInForm } from "../controls/mode.js";
 import { followSystem, restoreTheme } from "../controls/theme.js";
 import { accept, mount, nameDocument } from "./panel.js";
 
@@ -62,6 +63,7 @@ export async function mountInGradio(element, { trigger, server, props, watch }) 
   state.draw();
   setTimeout(() => {
     meet({ trigger, server });
+    putInForm(state);
     arrived(state);
   }, location.search ? FORM_READY : 0);
 }

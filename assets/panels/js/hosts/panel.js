@@ -1,11 +1,12 @@
 // The panel: paints the run that its host begins with at once, then follows the frames that come.
 
-import { mergeFrame, newHistory } from "../data/history.js";
+import { mergeRun, newRun, runAt } from "../data/any.js";
+import { isDialogue } from "../data/dialogue.js";
 import { page } from "../data/page.js";
 import { OWN, isComplete } from "../data/phase.js";
-import { historyAt } from "../data/recordings.js";
-import { ANNOUNCE_EVERY, announce } from "../view/announce.js";
+import { ANNOUNCE_EVERY, announce, announceChat } from "../view/announce.js";
 import { bindCharts, drawCaptions, drawCharts, wantPlotly } from "../view/charts.js";
+import { chatPulse, drawChats } from "../view/chat/cards.js";
 import { drawChips } from "../view/chips.js";
 import { buildCosts } from "../view/costs.js";
 import { part } from "../view/dom.js";
@@ -14,12 +15,14 @@ import { drawLanes } from "../view/lanes.js";
 import { watchLook } from "../view/look.js";
 import { drawPulse } from "../view/pulse.js";
 import { buildQuestions, drawQuestions } from "../view/questions.js";
+import { drawNothing } from "../view/chat/nothing.js";
 import { drawLoading, drawSource } from "../view/source.js";
 import { followAddress } from "../controls/address.js";
 import { EXAMPLES_STAY, buildAsk, drawAsk, drawReplies } from "../controls/ask.js";
 import { bindConnection, heard } from "../controls/connection.js";
 import { bindExpected } from "../controls/expected.js";
 import { bindLive, drawSinks } from "../controls/live.js";
+import { beginMode, bindMode, followRun } from "../controls/mode.js";
 import { noteMoments } from "../controls/moments.js";
 import { bindOwn, drawOwn } from "../controls/own.js";
 import { bindPlayer, drawPlayer } from "../controls/player.js";
@@ -49,12 +52,13 @@ export function accept(state, text) {
   if (!known && state.past.has(frame.run)) return;
   if (!known) {
     state.past.add(frame.run);
-    state.told = Object.assign(newHistory(frame), { preset: state.preset, name: frame.recorded ? page.painted : OWN });
+    state.told = Object.assign(newRun(frame), { preset: state.preset, name: frame.recorded ? page.painted : OWN });
     state.starting = false;
     state.loading = null;
     show(state, state.told);
+    followRun(state);
   }
-  mergeFrame(state.told, frame);
+  mergeRun(state.told, frame);
   if (!known && !frame.recorded) {
     wantPlotly(state);
     begun(state);
@@ -67,29 +71,41 @@ export function accept(state, text) {
 function momentOnShow({ latest, at, history }) {
   const place = `${latest?.run}@${at}`;
   if (at === null || !isComplete(latest)) return latest;
-  return history?.place === place ? history : Object.assign(historyAt(latest, at), { place });
+  return history?.place === place ? history : Object.assign(runAt(latest, at), { place });
 }
 
 function render(state) {
   state.history = momentOnShow(state);
   drawControls(state);
   if (state.history && !state.loading) drawSource(state);
+  if (!state.history) drawNothing(state);
   drawLoading(state);
   drawPlayer(state);
   drawAsk(state);
   if (!state.alone) drawOwn(state);
   if (!state.history) return;
+  if (isDialogue(state.history)) drawDialogue(state);
+  else drawReading(state);
+  drawChips(state);
+  drawCaptions(state);
+  drawCharts(state);
+  if (!isDialogue(state.history)) drawTour(state);
+}
+
+function drawDialogue(state) {
+  drawChats(state);
+  drawPulse(state, chatPulse);
+  announceChat(state);
+}
+
+function drawReading(state) {
   drawLanes(state);
   if (!state.alone) drawSinks(state);
   drawJudged(state);
   drawPulse(state);
   drawReplies(state);
-  drawChips(state);
-  drawCaptions(state);
-  drawCharts(state);
   drawQuestions(state);
   announce(state);
-  drawTour(state);
 }
 
 // `told` is the run that frames tell, `latest` the run on show, which may be a recording, and `history` the moment of it.
@@ -97,7 +113,7 @@ function newState(root, { trigger, server, alone = false }) {
   const state = {
     root, trigger, server, alone, told: null, latest: null, history: null, at: null, playing: null, speed: 1,
     runs: new Map(), notice: "", past: new Set(), starting: false, loading: null, preset: null,
-    lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
+    mode: "read", chats: [], chatsOf: null, lanes: [], hidden: new Set(), zoom: null, look: null, stale: false, inRound: false, rested: 0,
     asked: null, examples: [], examplesOf: null, examplesAt: -EXAMPLES_STAY, endings: "", announced: -ANNOUNCE_EVERY, waiting: false,
     caption: null, flash: null, halts: false, away: null, expected: "", expecting: 0, follows: false, quietly: false, fitting: false, counting: 0, turn: null, plotly: null, token: null, form: null, heardAt: 0, lookedAt: 0, broken: false, lost: false, resuming: false, takingUp: false,
     find: (selector) => state.root.querySelector(selector),
@@ -130,6 +146,7 @@ export function mount(root, host) {
   const state = newState(root, host);
   bindControls(state);
   bindPlayer(state);
+  bindMode(state);
   bindJudged(state);
   bindCharts(state);
   if (!host.alone) bindOwn(state);
@@ -142,6 +159,7 @@ export function mount(root, host) {
   buildAsk(state);
   watchLook(state);
   host.follow(state);
+  beginMode(state);
   render(state);
   if (!host.alone) followAddress(state);
   if (!host.alone) setTimeout(() => beginStory(state), STORY_AFTER);

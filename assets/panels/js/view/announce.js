@@ -25,6 +25,23 @@ export function announce(state) {
   setText(state.find("[role='status']"), text);
 }
 
+// Of a chat, what the lanes have said to a prompt, once all have, every ten seconds at most; and that one broke.
+export function announceChat(state) {
+  if (state.notice) setText(state.find("[role='status']"), state.notice);
+  if (state.latest.recorded || state.at !== null) return;
+  const { lanes } = state.history;
+  const endings = lanes.map((lane) => `${lane.reason}/${lane.broke}`).join();
+  const now = performance.now();
+  const all = lanes.every((lane) => !lane.saying && lane.turns.length);
+  if (endings === state.endings && (!all || now - state.announced < ANNOUNCE_EVERY)) return;
+  Object.assign(state, { endings, announced: now });
+  const told = lanes.map((lane) => {
+    const broke = lane.broke === null ? "" : fill(page.words.chat_broke, { turn: countText(lane.broke + 1) });
+    return [`${laneName(lane)}: ${lane.turns.at(-1)?.answer ?? ""}`, broke].filter(Boolean).join(" ");
+  });
+  setText(state.find("[role='status']"), told.join(" "));
+}
+
 // A screen reader hears what the lanes say once all have done.
 export function announceSaid(state, asked) {
   const { lanes } = state.latest;

@@ -1,9 +1,11 @@
 // The charts: sketched at once, and drawn by Plotly, which is large, once somebody touches one or starts a run.
 
+import { isDialogue } from "../data/dialogue.js";
 import { mostTokens } from "../data/history.js";
 import { page } from "../data/page.js";
 import { countText, fill } from "../data/words.js";
 import { setText } from "./dom.js";
+import { chatFigureOf } from "./chat/figures.js";
 import { figureOf } from "./figures.js";
 import { drawFlash } from "./flash.js";
 import { sketch } from "./sketch.js";
@@ -12,7 +14,7 @@ const ROUND_EVERY = 350; // ms
 const CONFIG = { displayModeBar: false, showSendToCloud: false, responsive: true, doubleClick: "autosize" };
 
 export function drawChart(state, name, plot) {
-  const { traces, layout, told } = figureOf(state, name, plot);
+  const { traces, layout, told } = (isDialogue(state.history) ? chatFigureOf : figureOf)(state, name, plot);
   plot.setAttribute("aria-label", fill(page.words.chart_told, { chart: page.words[name], tokens: countText(mostTokens(state.history)), told }));
   if (window.Plotly) react(state, plot, traces, layout);
   else sketch(plot, traces, layout);
@@ -94,6 +96,8 @@ export function wantPlotly(state) {
 const TOUCHES = ["pointerenter", "pointerdown", "focusin"];
 
 export function bindCharts(state) {
-  for (const touch of TOUCHES) state.find(".sl-charts").addEventListener(touch, () => wantPlotly(state), { once: true });
+  for (const charts of state.root.querySelectorAll(".sl-charts, .sl-chat-charts")) {
+    for (const touch of TOUCHES) charts.addEventListener(touch, () => wantPlotly(state), { once: true });
+  }
   if (!page.plotly) wantPlotly(state);
 }

@@ -8,11 +8,11 @@ import { bytesText, decimalText, fill, laneName, perplexityText } from "../data/
 import { addEvents, endLabels, endsOf, shownLanes } from "./marks.js";
 
 const MOST_POINTS = 1000;
-const DASHES = { dense: "9px,4px", sinks: "solid", window: "2px,4px", recompute: "9px,4px,2px,4px" };
+export const DASHES = { dense: "9px,4px", sinks: "solid", window: "2px,4px", recompute: "9px,4px,2px,4px" };
 const STEPS = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
 
 // The next round number, so that an axis grows in a few steps and not with every frame.
-function roundUp(value) {
+export function roundUp(value) {
   const unit = 10 ** Math.floor(Math.log10(value));
   return unit * STEPS.find((step) => step * unit >= value * 0.999999);
 }
@@ -35,7 +35,7 @@ function curveTrace(state, lane, column) {
   };
 }
 
-function baseLayout(state, most) {
+export function baseLayout(state, most) {
   const { look, history } = state;
   const { size } = look;
   const axis = {

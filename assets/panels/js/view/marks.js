@@ -80,10 +80,10 @@ function eventLabel(event, size) {
   };
 }
 
-export function addEvents(state, layout, width) {
+export function addEvents(state, layout, width, happened = eventsShown(state)) {
   const { size } = state.look;
   const [least, most] = layout.xaxis.range;
-  const events = eventsShown(state).filter((event) => event.at >= least && event.at <= most);
+  const events = happened.filter((event) => event.at >= least && event.at <= most);
   layout.shapes = events.map(eventLine);
   placeLabels(events, least, most, width, size);
   layout.annotations = events.map((event) => eventLabel(event, size));

@@ -4,15 +4,22 @@ import { verdict } from "../data/verdict.js";
 import { bytesText, countText, laneName, perplexityText } from "../data/words.js";
 import { setText } from "./dom.js";
 
-function drawOne(node, lane, history) {
-  node.dataset.kind = lane.kind;
-  node.dataset.broke = verdict(lane, history).broke ? "yes" : "no";
-  const [name, numbers] = node.children;
-  setText(name, `${laneName(lane)}: ${perplexityText(lane.perplexity)}`);
-  setText(numbers, `${countText(lane.tokens)} · ${bytesText(lane.kv_bytes)}`);
+// Of a lane that reads; `describe` of another kind gives the same.
+function readingPulse(lane, history) {
+  return {
+    title: `${laneName(lane)}: ${perplexityText(lane.perplexity)}`, numbers: `${countText(lane.tokens)} · ${bytesText(lane.kv_bytes)}`,
+    broke: verdict(lane, history).broke,
+  };
 }
 
-export function drawPulse(state) {
+function drawOne(node, lane, { title, numbers, broke }) {
+  node.dataset.kind = lane.kind;
+  node.dataset.broke = broke ? "yes" : "no";
+  setText(node.firstElementChild, title);
+  setText(node.lastElementChild, numbers);
+}
+
+export function drawPulse(state, describe = readingPulse) {
   const strip = state.find(".sl-pulse");
   while (strip.children.length < state.history.lanes.length) {
     const one = document.createElement("p");
@@ -20,5 +27,5 @@ export function drawPulse(state) {
     strip.append(one);
   }
   while (strip.children.length > state.history.lanes.length) strip.lastElementChild.remove();
-  state.history.lanes.forEach((lane, i) => drawOne(strip.children[i], lane, state.history));
+  state.history.lanes.forEach((lane, i) => drawOne(strip.children[i], lane, describe(lane, state.history)));
 }

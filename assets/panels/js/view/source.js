@@ -1,10 +1,12 @@
 // The line above the lanes: which run is on show, or what it waits for.
 
+import { isDialogue } from "../data/dialogue.js";
 import { page } from "../data/page.js";
 import { bytesText, countText, counted, dateText, fill } from "../data/words.js";
 import { isLive } from "../data/phase.js";
 import { isUnknown } from "../data/outcomes.js";
 import { endCaption } from "../data/story.js";
+import { chatSourceText } from "./chat/source.js";
 import { setText } from "./dom.js";
 
 // What is read; a name that the page has no words for is shown as it is.
@@ -33,7 +35,9 @@ function machineText({ recorded, header }) {
 }
 
 // A recorded run is described as a whole, a live one as it is at the moment on show.
-export function sourceText({ latest, history, alone }) {
+export function sourceText(state) {
+  const { latest, history, alone } = state;
+  if (isDialogue(latest)) return chatSourceText(state);
   const { header, recorded, seconds } = latest.recorded ? latest : history;
   const words = page.words;
   const values = {
@@ -53,7 +57,7 @@ function badgeOf({ latest, history, at, lost }) {
 
 // At its end, where the page begins, a recorded run is summed up.
 function restText({ latest, at }) {
-  return latest.recorded && at === null ? endCaption(latest) : "";
+  return latest.recorded && !isDialogue(latest) && at === null ? endCaption(latest) : "";
 }
 
 // What Start will do stands beside the run on show, as long as none of the visitor's own goes on; captions of a run that
