@@ -58,9 +58,14 @@ function isDrawn(plot) {
   return plot.wide > 0 && (plot.seen || !plot.built);
 }
 
+// Between two tasks another run may be on show, of the other mode, or none.
+function isOnShow(state, figure) {
+  return state.history && isDialogue(state.history) === (figure.closest(".sl-chat-charts") !== null);
+}
+
 function drawNext(state, [figure, ...others]) {
   if (figure) {
-    drawChart(state, figure.dataset.chart, figure.querySelector(".sl-plot"));
+    if (isOnShow(state, figure)) drawChart(state, figure.dataset.chart, figure.querySelector(".sl-plot"));
     requestAnimationFrame(() => setTimeout(() => drawNext(state, others)));
     return;
   }
