@@ -39,6 +39,8 @@ def recorded() -> dialogues.DialogueRecording:
 def chat(visit, address) -> Page:
     visit.page.goto(f"{address}?mode=chat&recent=60&pace=0&lanes=%5B%22window%22%5D")
     expect(visit.page.locator(".sl-modes [data-mode='chat'][aria-pressed='true']")).to_be_visible()
+    expect(visit.page.locator("#mode input[value='chat']")).to_be_checked()
+    expect(visit.page.locator("#more input[type='checkbox']:checked")).to_have_count(1)  # the link's
     return visit.page
 
 
