@@ -17,7 +17,7 @@ from comparisons.files import check_output, keep, shown
 from comparisons.metrics import BYTES_PER_MB
 from comparisons.recordings import dialogues
 from comparisons.recordings.dialogues import DialogueRecording
-from comparisons.runs.dialogue.lane import TurnRecord
+from comparisons.runs.dialogue.records import TurnRecord
 from comparisons.runs.dialogue.run import Dialogue
 from comparisons.runs.dialogue.settings import DialogueSettings, sampling_of
 from comparisons.runs.dialogue.telling import DialogueTeller

@@ -24,6 +24,7 @@ __all__ = ["build"]
 
 FAILED = "() => { document.dispatchEvent(new Event('sl-failed')); }"
 MOVED = "(...values) => { document.dispatchEvent(new CustomEvent('sl-moved', { detail: values })); }"
+RESTORED = "() => { document.dispatchEvent(new Event('sl-restored')); }"
 LINK = "(...values) => { document.dispatchEvent(new CustomEvent('sl-link', { detail: values })); }"
 
 
@@ -85,7 +86,7 @@ def _fill(
     for asked in (inputs["model"].input, panel.suit):
         asked(values.suit, model, fields, **quietly)
     gr.on([field.change for field in fields], None, fields, None, js=MOVED)
-    page.load(values.restore, None, fields, queue=False, show_progress="hidden", api_visibility="private")
+    page.load(values.restore, None, fields, **quietly).then(None, js=RESTORED)
 
 
 def _control(values: Values) -> Callable[[Any], object]:

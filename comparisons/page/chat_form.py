@@ -7,7 +7,7 @@ from comparisons.runs.dialogue.settings import DialogueSettings
 from comparisons.runs.fit import Fit
 from comparisons.runs.settings import RunSettings
 
-__all__ = ["settings_of"]
+__all__ = ["ANSWER_TOKENS", "settings_of"]
 
 MOST_TURNS = 2000
 ANSWER_TOKENS = 96

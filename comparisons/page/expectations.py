@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from comparisons.page.chat_form import ANSWER_TOKENS
 from comparisons.page.forms import Form
 from comparisons.page.words import Words
 from comparisons.runs.fit import Note
@@ -25,6 +28,8 @@ def expectation(words: Words, suited: Suited, form: Form) -> str:
         form: the settings.
     """
     notes = suited.expect(form.settings(suited.fit), form.budget_mb)
+    if form.mode == "chat":
+        return _chat_expectation(words, suited, form, notes)
     told = [_sentence(words, suited.model, note) for note in notes]
     needed = [note.values["mb"] for note in notes if note.kind in REMEDIES]
     if needed:
@@ -32,6 +37,19 @@ def expectation(words: Words, suited: Suited, form: Form) -> str:
         told.append(words.group("expects")["raise" if enough else "no_more"].format(mb=words.count(max(needed))))
     if form.source != "prompts" and form.after == "stop":
         told.append(words.group("expects")["text_ends"])
+    return " ".join(told)
+
+
+def _chat_expectation(words: Words, suited: Suited, form: Form, notes: Sequence[Note]) -> str:
+    """What is sure of a chat; how long its answers will be, nobody knows."""
+    said = words.group("expects")
+    numbers = {"context": words.count(suited.facts.context), "tokens": words.count(ANSWER_TOKENS)}
+    told = [said["chat"].format(model=suited.model, **numbers)]
+    told += [_sentence(words, suited.model, note) for note in notes if note.kind in ("dense_stops", "bounded_stops")]
+    if form.start_turn:
+        told.append(said["chat_reads"].format(turns=words.count(form.start_turn)))
+    elif suited.later:
+        told.append(said["chat_later"].format(turn=words.count(suited.later)))
     return " ".join(told)
 
 

@@ -167,18 +167,24 @@ def _read(text: str) -> object:
 FORGETS_RECENT = 44
 """So soon a fact has left the cache, that one sees it forgotten."""
 
+CHAT_RECENT = 252
+"""So soon a chat outgrows the cache, that a lane without sinks breaks in its first minute."""
 
-def presets(usual: Form) -> Mapping[str, Form]:
+
+def presets(usual: Form, later: int = 0) -> Mapping[str, Form]:
     """Forms worth a try with a model, by name; what to watch in each is among the page's words.
 
     Args:
         usual: what suits the model.
+        later: the turn at which a chat begins just before its dense lane leaves the training length.
     """
+    chat = replace(usual, pace=0, recent=min(usual.recent, CHAT_RECENT), mode="chat")
     return {
         "collapse": replace(usual, pace=STORY) if usual.pace else usual,
         "million": replace(usual, pace=0),
         "no_sinks": replace(usual, lanes=("window",)),
         "text_positions": replace(usual, positions="text"),
         "recall": replace(usual, pace=30, recent=min(usual.recent, FORGETS_RECENT), seed=1),
-        "endless": replace(usual, pace=0, lanes=("window",), mode="chat"),
+        "endless": replace(chat, lanes=("window",)),
+        "beyond": replace(chat, start_turn=later),
     }

@@ -86,7 +86,8 @@ class Values:
         Raises:
             SettingsError: there is none of that name.
         """
-        known = presets(self._usual(self._named(given[self.inputs["model"]])))
+        suited = self._suited(self._named(given[self.inputs["model"]]))
+        known = presets(_usual(suited), 0 if suited is None else suited.later)
         form = known.get(str(sent(event, "name")))
         if form is None:
             raise SettingsError(f"There is no such preset; there are {', '.join(known)}.")
@@ -139,14 +140,10 @@ class Values:
         except StreamingError:
             return None
 
-    def _usual(self, model: Any) -> Form:
-        suited = self._suited(model)
-        return Form() if suited is None else Form.suiting(suited.fit)
-
     def _of_query(self, query: Mapping[str, Any]) -> tuple[Form, Suited | None]:
         asked = {str(name): str(text) for name, text in query.items()}
         model = self._named(Form.of_query(asked).model)
-        form = Form.of_query({**asked, "model": model}, self._usual(model))
+        form = Form.of_query({**asked, "model": model}, _usual(self._suited(model)))
         return form, self._suited(form.model)
 
     def _sliders(self, form: Form, suited: Suited | None) -> dict[Any, Any]:
@@ -158,3 +155,7 @@ class Values:
             self.inputs[name]: gr.Slider(value=getattr(form, name), maximum=max(end, getattr(form, name)))
             for name, end in most.items()
         }
+
+
+def _usual(suited: Suited | None) -> Form:
+    return Form() if suited is None else Form.suiting(suited.fit)

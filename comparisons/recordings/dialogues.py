@@ -14,7 +14,7 @@ from comparisons.metrics import rounded
 from comparisons.paths import DIALOGUES
 from comparisons.recordings import files
 from comparisons.runs.dialogue.frames import DialogueHeader, DialogueReason, DialogueStatus
-from comparisons.runs.dialogue.lane import TurnRecord
+from comparisons.runs.dialogue.records import TurnRecord
 from comparisons.runs.dialogue.speaker import Answered
 from comparisons.runs.dialogue.telling import DialogueTeller
 from comparisons.runs.shapes import STRICT, Count, Items, Words
@@ -31,6 +31,7 @@ __all__ = [
     "DialogueRecording",
     "beginning",
     "history",
+    "later",
     "load",
     "recorded",
     "save",
@@ -39,6 +40,12 @@ __all__ = [
 
 FORMAT: Literal["streaming-dialogue"] = "streaming-dialogue"
 VERSION = 1
+
+_BEFORE = 2
+"""Turns that are answered before a dense lane leaves its training length."""
+
+_SHORTEST_TURN = 10
+"""Tokens: shorter ones would not be seen."""
 
 
 class DialogueLaneRecording(BaseModel):
@@ -166,6 +173,25 @@ def beginning(
         raise SettingsError("There is no recorded dialogue to start later in: record one with `chat`, or begin at 0.")
     said = kept.header["settings"].get("seed")
     return history(kept, turns), said if isinstance(said, int) else seed
+
+
+def later(loaded: LoadedModel) -> int:
+    """So many turns are to be read that a dense lane leaves its training length a few turns on: 0 where none can be."""
+    try:
+        form = ChatForm.of(loaded)
+        if form.lines:
+            answered = told_history(0, loaded.context // _SHORTEST_TURN)
+        else:
+            kept = shipped()
+            answered = [] if kept is None else history(kept, len(_lane_of(kept).turns))
+    except SettingsError:
+        return 0
+    tokens = 0
+    for turn, (request, answer) in enumerate(answered):
+        tokens += len(form.message(request.text, first=turn == 0).ids) + len(form.reply(answer))
+        if tokens > loaded.context:
+            return max(0, turn - _BEFORE)
+    return len(answered)
 
 
 def _lane_of(recording: DialogueRecording) -> DialogueLaneRecording:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from comparisons.recordings.dialogues import later
 from comparisons.runs.fit import Choice, Fit, ModelFacts, Note, fit, notes
 from comparisons.runs.memory import KvMemory
 from comparisons.runs.settings import RunSettings
@@ -27,12 +28,14 @@ class Suited:
         facts: what was measured of it.
         fit: the settings and their limits.
         cores: of the server.
+        later: turns of a chat that may be read, so that its dense lane soon leaves its training length.
     """
 
     model: str
     facts: ModelFacts
     fit: Fit
     cores: float
+    later: int = 0
 
     def expect(self, settings: RunSettings, budget_mb: int) -> tuple[Note, ...]:
         """What will come of a run with these settings, what becomes of its dense lane first."""
@@ -72,7 +75,7 @@ class Fits:
             if found is None:
                 facts = model_facts(loaded)
                 suits = fit(facts, memory_bytes=self._run_bytes(loaded), cores=self._cores)
-                found = Suited(model=loaded.name, facts=facts, fit=suits, cores=self._cores)
+                found = Suited(model=loaded.name, facts=facts, fit=suits, cores=self._cores, later=later(loaded))
                 self._known[loaded.name] = found
             return found
 

@@ -62,12 +62,23 @@ def test_a_slow_model_answers_nothing_and_a_text_may_be_short():
     assert "shorter" not in said(suited(), source="text", after="prompts")
 
 
+def test_of_a_chat_is_said_what_is_sure():
+    known = replace(suited(), later=70)
+    told = said(known, mode="chat")
+    assert "at most 96 tokens each; “smollm2” was trained on 8,192." in told and "72 seconds" not in told
+    assert told.endswith("start after turn 70.")
+    assert said(known, mode="chat", start_turn=70).endswith("The first 70 turns are read, not generated.")
+    assert "The dense cache will stop at 694 of" in said(suited(facts=WIDE), mode="chat", budget_mb=32)
+
+
 @pytest.mark.parametrize("words", languages().values(), ids=lambda words: words.language)
 def test_every_language_has_every_sentence_and_its_own_numbers(words):
     slow = suited(facts=replace(WIDE, step_seconds=1.0))
     stops = said(slow, words, budget_mb=32, recent=1020, source="text")
     assert "694" in stops and words.count(8192) in stops and words.count(1024) in stops and "{" not in stops
-    told = [said(slow, words), said(slow, words, budget_mb=400), unread(words, "a/b"), instead(words, "real", "tiny")]
+    later = replace(slow, later=9)
+    told = [said(later, words, mode="chat"), said(later, words, mode="chat", start_turn=9)]
+    told += [said(slow, words), said(slow, words, budget_mb=400), unread(words, "a/b"), instead(words, "real", "tiny")]
     assert all("{" not in one and len(one) > 20 for one in told)
     assert words.group("expects").keys() >= set(get_args(NoteKind)) - {"small_cache"}
     assert words.count(8192) == ("8,192" if words.language == "en" else "8.192")

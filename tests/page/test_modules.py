@@ -10,7 +10,7 @@ from comparisons.page.modules import MODULES, Module, bundle, ordered, read
 from comparisons.page.scripts import HOSTS
 from streaming.errors import SettingsError
 
-FLOORS = ("data", "view", "controls", "hosts")
+FLOORS = ("data", "view", "controls", "server", "hosts")
 """Folders of modules: each imports from itself and from those before it."""
 
 NAMES = sorted(path.relative_to(MODULES).as_posix() for path in MODULES.rglob("*.js"))

@@ -106,3 +106,10 @@ def test_the_sliders_of_a_page_end_where_the_servers_memory_does():
     most = {block.label: block.maximum for block in page.blocks.values() if isinstance(block, gr.Slider)}
     fit = sessions.suited().fit
     assert most["Recent tokens"] == fit.most_recent and most["Memory limit, MB"] == fit.most_budget_mb
+
+
+def test_a_chat_may_begin_just_before_the_training_length_of_the_model_that_is_chosen(values):
+    later = values.sessions.suited("vanilla").later
+    put = values.preset(chosen(values, "vanilla"), gr.EventData(None, {"name": "beyond"}))
+    assert (put[values.inputs["start_turn"]], put[values.inputs["mode"]]) == (later, "chat") and later > 0
+    assert f"start after turn {later}." in values.expect({"form": {"model": "vanilla", "mode": "chat"}})["said"]

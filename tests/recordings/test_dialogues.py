@@ -10,7 +10,12 @@ from pydantic import ValidationError
 from comparisons.recordings import dialogues, files
 from comparisons.recordings.dialogues import VERSION, DialogueLaneRecording, DialogueRecording
 from comparisons.runs.dialogue.frames import DialogueHeader
+from comparisons.runs.dialogue.lane import DialogueLane
+from comparisons.text.chat import ChatForm
+from streaming import load
 from streaming.errors import RecordingError, SettingsError
+from streaming.generate import Sampling
+from streaming.policy import Policy
 from tests.support.made import of
 from tests.support.recorded import small
 
@@ -89,3 +94,17 @@ def test_two_lanes_of_one_policy_make_no_dialogue():
     lane = DialogueLaneRecording(**LANE)
     with pytest.raises(ValidationError, match="the same policy twice"):
         DialogueRecording(header=DialogueHeader(**HEADER), lanes=[lane, lane])
+
+
+def test_so_many_turns_are_read_that_a_dense_lane_is_about_to_leave_its_training_length():
+    loaded = load("sink")
+    turns = dialogues.later(loaded)
+    assert turns > 0
+
+    def tokens(count):
+        lane = DialogueLane(loaded, Policy.parse("dense"), ChatForm.of(loaded), sampling=Sampling(), answer_tokens=1)
+        for request, answer in dialogues.beginning(loaded, count, 0)[0]:
+            lane.hear(request, answer)
+        return lane.tokens
+
+    assert tokens(turns) <= loaded.context < tokens(turns + 4)

@@ -27,7 +27,7 @@ from comparisons.recordings.format import (
     TextMoment,
 )
 from comparisons.runs.dialogue.frames import DialogueHeader
-from comparisons.runs.dialogue.lane import TurnRecord
+from comparisons.runs.dialogue.records import TurnRecord
 from comparisons.runs.frames import (
     Answer,
     CurvePoint,

@@ -8,7 +8,7 @@ from typing import Any
 
 from comparisons.commands.shared.terminal import columns
 from comparisons.recordings.dialogues import DialogueLaneRecording, DialogueRecording
-from comparisons.runs.dialogue.lane import TurnRecord
+from comparisons.runs.dialogue.records import TurnRecord
 from comparisons.text.requests import TURNS_PER_ROUND
 
 __all__ = ["growth", "summary", "table"]

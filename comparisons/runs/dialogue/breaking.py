@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from comparisons.runs.dialogue.lane import TurnRecord
+from comparisons.runs.dialogue.records import TurnRecord
 
 __all__ = ["REPEATED", "TIMES", "TURNS", "broke"]
 

@@ -10,7 +10,7 @@ from typing import Literal, NotRequired, TypeGuard
 
 from typing_extensions import TypedDict
 
-from comparisons.runs.dialogue.lane import Saying, TurnRecord
+from comparisons.runs.dialogue.records import Saying, TurnRecord
 from comparisons.runs.frames import Frame, LanePolicy, Loading, Reason, RunState, Waiting
 from comparisons.runs.shapes import Count, Items, Setting, Words
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
-from typing_extensions import TypedDict
 
 from comparisons.metrics import finite_or_none, perplexity
+from comparisons.runs.dialogue.jump import jumped
+from comparisons.runs.dialogue.records import Answer, Latest, Saying, TurnRecord
 from comparisons.runs.dialogue.speech import broken_words, repetition
-from comparisons.runs.shapes import Count, Measured, Number, Seconds
 from comparisons.text.chat import ChatForm, Message
 from comparisons.text.detokenise import Detokeniser
 from comparisons.text.encoding import Encoder
@@ -26,95 +26,10 @@ from streaming.models import LoadedModel
 from streaming.policy import Policy
 from streaming.stream import Stream, open_stream
 
-__all__ = ["LATEST", "DialogueLane", "Saying", "TurnRecord"]
-
-LATEST = 10
-"""Turns over which a lane's perplexity and repetition are told."""
+__all__ = ["DialogueLane"]
 
 PENALTY_TOKENS = 256
 """The repetition penalty holds back what a lane said in so many tokens before: a small model copies its own answers."""
-
-
-class TurnRecord(TypedDict):
-    """What was measured of a turn in one lane.
-
-    `began` and `seconds` are the running time at which the lane took the message up and had answered it. `perplexity`
-    is that of the message's own tokens given the lane's history; `perplexity_latest` that of the messages of the last
-    ten turns. `first_token_ms` is the time from the message to the first token of the answer: reading the message and
-    choosing; for a lane that recomputes, encoding its window once and choosing. `ms_per_token` is that of each further
-    token. `repetition` is of this answer, `repetition_latest` of the last ten (`comparisons.runs.dialogue.speech`).
-    `right` and `in_cache` are null but for a question about what was told: whether the answer holds the fact, and
-    whether all tokens of the telling were in the cache when it was asked.
-    """
-
-    turn: Count
-    kind: str
-    message: str
-    answer: str
-    whole: bool
-    began: Seconds
-    seconds: Seconds
-    tokens: Count
-    message_tokens: Count
-    answer_tokens: Count
-    perplexity: Measured
-    perplexity_latest: Measured
-    first_token_ms: Number
-    ms_per_token: Measured
-    kv_bytes: Count
-    cache_tokens: Count
-    repetition: Measured
-    repetition_latest: Measured
-    broken_words: Measured
-    asks: Count | None
-    right: bool | None
-    in_cache: bool | None
-
-
-class Saying(TypedDict):
-    """An answer on its way; `first_token_ms` is None until there is a token."""
-
-    turn: Count
-    kind: str
-    message: str
-    answer: str
-    tokens: Count
-    first_token_ms: Measured
-    ms_per_token: Measured
-
-
-@dataclass(slots=True)
-class _Latest:
-    """What the figures of the last turns are made of."""
-
-    nats: list[list[float]] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
-
-    def add(self, nats: list[float], answer: str) -> None:
-        self.nats = [*self.nats, nats][-LATEST:]
-        self.answers = [*self.answers, answer][-LATEST:]
-
-
-@dataclass(slots=True)
-class _Answer:
-    """An answer as it comes, with the lane's own time for each of its tokens; the first one's with the reading."""
-
-    turn: int
-    request: Request
-    began: float
-    ids: list[int] = field(default_factory=list)
-    text: str = ""
-    seconds: list[float] = field(default_factory=list)
-    whole: bool = False
-
-    @property
-    def first_token_ms(self) -> float | None:
-        return 1000 * self.seconds[0] if self.seconds else None
-
-    @property
-    def ms_per_token(self) -> float | None:
-        rest = self.seconds[1:]
-        return 1000 * sum(rest) / len(rest) if rest else None
 
 
 class DialogueLane:
@@ -151,17 +66,15 @@ class DialogueLane:
             clock: running time, in seconds.
             stream: of the model under the policy, nothing of it read yet; by default a new one.
         """
-        self.policy, self._form, self._sampling, self._most = policy, form, sampling, answer_tokens
-        self._clock = clock
+        self.policy, self._form, self._clock = policy, form, clock
+        self._sampling, self._most = sampling, answer_tokens
         self.stream: Stream = stream or open_stream(loaded, policy)
         self.records: list[TurnRecord] = []
-        self._loaded = loaded
         self._tokenizer, self._plain = loaded.tokenizer, Encoder(loaded.tokenizer)
-        self._said: _Answer | None = None
+        self._said: Answer | None = None
         self._spoken: deque[int] = deque(maxlen=PENALTY_TOKENS)
-        self._latest = _Latest()
+        self._latest = Latest()
         self._told: dict[int, range] = {}
-        self._first = True
         if loaded.start_token is not None:
             self.stream.read([loaded.start_token])
         self._count()
@@ -174,17 +87,7 @@ class DialogueLane:
     def saying(self) -> Saying | None:
         """The answer that it is at; None between two. From any thread."""
         said = self._said
-        if said is None:
-            return None
-        return Saying(
-            turn=said.turn,
-            kind=said.request.kind,
-            message=said.request.text,
-            answer=said.text,
-            tokens=len(said.ids),
-            first_token_ms=said.first_token_ms,
-            ms_per_token=said.ms_per_token,
-        )
+        return said.saying() if said else None
 
     def length(self, request: Request, answer: str = "") -> int:
         """Tokens of a message, and of an answer that was given to it."""
@@ -195,28 +98,14 @@ class DialogueLane:
         message = self._note(request)
         ids = [*message.ids, *self._form.reply(answer)]
         if self.policy.kind == "recompute":
-            self._jump(ids)
+            self.stream = jumped(self.stream, ids)
         else:
             self.stream.read(ids)
         self._count()
 
-    def _jump(self, ids: list[int]) -> None:
-        """To where the stream stands after these, where it keeps nothing but its window: that is encoded once."""
-        state = self.stream.state()
-        latest = [*torch.as_tensor(state["latest"]).tolist(), *ids][-(self.policy.budget or 0) - 1 :]
-        tokens, start = self.stream.tokens + len(ids), self._loaded.start_token
-        window = latest if start is None or tokens == len(latest) else [start, *latest[1:]]
-        whole = open_stream(self._loaded, Policy(kind="dense"))
-        whole.read(window)
-        stream = open_stream(self._loaded, self.policy)
-        stream.restore({"tokens": tokens, "latest": torch.tensor(latest), "logits": whole.logits})
-        whole.close()
-        self.stream.close()
-        self.stream = stream
-
     def answer(self, request: Request, turn: int) -> Iterator[str]:
         """Read the message of a turn and answer it; the pieces as they come. At their end `records` has one more."""
-        answer = self._said = _Answer(turn=turn, request=request, began=self._clock())
+        answer = self._said = Answer(turn=turn, request=request, began=self._clock())
         in_cache = self._holds(request.asks)
         message = self._note(request)
         nats, reading_seconds = self._read(message)
@@ -232,14 +121,13 @@ class DialogueLane:
         self.kv_bytes = stream.peak_nbytes if self.policy.kind == "recompute" else stream.nbytes
 
     def _message(self, request: Request) -> Message:
-        return self._form.message(request.text, first=self._first)
+        return self._form.message(request.text, first=not self._told)
 
     def _note(self, request: Request) -> Message:
         """The message, and where in the stream it will stand."""
         message = self._message(request)
         begin = self.stream.tokens
         self._told[request.index] = range(begin + message.asked.start, begin + message.asked.stop)
-        self._first = False
         return message
 
     def _holds(self, told: int | None) -> bool | None:
@@ -262,34 +150,31 @@ class DialogueLane:
         last = self.stream.read(message.ids[-1:])
         return [*first.tolist(), *last.tolist()], time.perf_counter() - began
 
-    def _pieces(self, answer: _Answer, reading_seconds: float) -> Iterator[str]:
+    def _pieces(self, answer: Answer, reading_seconds: float) -> Iterator[str]:
         """Choose, read, repeat; what ends an answer is neither said nor read. The first token waits for the reading."""
         sampling = replace(self._sampling, seed=self._sampling.seed + answer.turn)
         generator = torch.Generator(self.stream.logits.device).manual_seed(sampling.seed)
         detokeniser = Detokeniser(self._tokenizer)
-        unread: list[int] = []
         while len(answer.ids) < self._most:
             began = time.perf_counter()
-            for token in unread:
-                self.stream.step(token)
+            if answer.ids:
+                self.stream.step(answer.ids[-1])
             token = pick(self.stream.logits, sampling, generator, [*self._spoken, *answer.ids])
             answer.seconds.append(time.perf_counter() - began + (0 if answer.seconds else reading_seconds))
             self._count()
             piece = detokeniser.push(token)
-            unread = []
             if token in self._form.stop or (self._form.lines and "\n" in piece):
                 answer.whole = True
                 break
-            unread = [token]
             answer.ids.append(token)
             answer.text += piece
             yield piece
-        for token in unread:
-            self.stream.step(token)
+        else:
+            self.stream.step(answer.ids[-1])
+            self._count()
         self._spoken.extend(answer.ids)
-        self._count()
 
-    def _record(self, message: Message, nats: list[float], answer: _Answer, in_cache: bool | None) -> TurnRecord:
+    def _record(self, message: Message, nats: list[float], answer: Answer, in_cache: bool | None) -> TurnRecord:
         text, request = answer.text.strip(), answer.request
         return TurnRecord(
             turn=answer.turn,
@@ -303,13 +188,13 @@ class DialogueLane:
             message_tokens=len(message.ids),
             answer_tokens=len(answer.ids),
             perplexity=finite_or_none(perplexity(nats)),
-            perplexity_latest=finite_or_none(perplexity([nat for turn in self._latest.nats for nat in turn])),
+            perplexity_latest=self._latest.perplexity,
             first_token_ms=1000 * answer.seconds[0],
             ms_per_token=answer.ms_per_token,
             kv_bytes=self.kv_bytes,
             cache_tokens=self.cache_tokens,
             repetition=repetition([text]),
-            repetition_latest=repetition(self._latest.answers),
+            repetition_latest=self._latest.repetition,
             broken_words=broken_words(text, self._plain),
             asks=request.asks,
             right=None if in_cache is None else says(text, request.answer or ""),

@@ -21,7 +21,8 @@ import transformers
 
 from comparisons.runs.cores import Cores
 from comparisons.runs.dialogue.frames import DialogueFrame, DialogueHeader
-from comparisons.runs.dialogue.lane import DialogueLane, TurnRecord
+from comparisons.runs.dialogue.lane import DialogueLane
+from comparisons.runs.dialogue.records import TurnRecord
 from comparisons.runs.dialogue.settings import DialogueSettings, sampling_of
 from comparisons.runs.dialogue.speaker import Answered, Speaker
 from comparisons.runs.dialogue.telling import DialogueTeller

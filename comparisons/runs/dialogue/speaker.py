@@ -11,7 +11,8 @@ import torch
 
 from comparisons.runs.cores import Cores
 from comparisons.runs.dialogue.frames import DialogueLaneFrame, DialogueReason, DialogueStatus
-from comparisons.runs.dialogue.lane import DialogueLane, TurnRecord
+from comparisons.runs.dialogue.lane import DialogueLane
+from comparisons.runs.dialogue.records import TurnRecord
 from comparisons.runs.dialogue.settings import DialogueSettings
 from comparisons.runs.dialogue.turns import Turns
 from comparisons.runs.interrupt import Interrupted, interruptible

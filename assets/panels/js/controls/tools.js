@@ -3,7 +3,6 @@
 import { page } from "../data/page.js";
 import { setText } from "../view/dom.js";
 import { tokenText } from "../view/text.js";
-import { giveUp } from "./connection.js";
 import { save } from "./downloads.js";
 import { keepForm } from "./live.js";
 import { listKeys, onKey } from "./keys.js";
@@ -104,12 +103,6 @@ export function bindControls(state) {
   });
   document.addEventListener("keydown", (event) => onKey(state, event));
   document.addEventListener("sl-link", (event) => copyLink(state, event.detail));
-  document.addEventListener("sl-failed", () => {
-    if (state.takingUp) giveUp(state);
-    state.starting = false;
-    state.loading = null;
-    state.draw();
-  });
   state.find(".sl-presets .sl-chips").append(...Object.entries(page.words.presets).map((preset) => presetChip(state, preset)));
   state.find(".sl-languages").append(...page.languages.map(languageLink));
   state.find(".sl-sources").append(...Object.entries(SOURCES).map(sourceLink));

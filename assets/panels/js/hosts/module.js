@@ -7,11 +7,12 @@ import { followSystem, restoreTheme } from "../controls/theme.js";
 import { accept, mount, nameDocument } from "./panel.js";
 
 const FONTS_WITHIN = 1500; // ms
-const FORM_READY = 300; // ms that Gradio takes to put a link's settings into the form
+const FORM_WITHIN = 20000; // ms: whoever cannot be told their link's settings may start with the usual ones
 
 const early = document.querySelector("#sl-early");
 let meet;
 const gradio = new Promise((resolve) => { meet = resolve; });
+const restored = new Promise((resolve) => document.addEventListener("sl-restored", resolve, { once: true }));
 const standing = early && begin(); // a page without a place for it is a test's
 
 // Text in another font would wrap elsewhere, and all below it would move: the page's own is worth a moment.
@@ -41,6 +42,12 @@ function styleLast() {
   return stands;
 }
 
+// Gradio asks the server what a link says and puts it into the form, where it stands a frame later.
+async function formStands() {
+  await Promise.race([restored, new Promise((late) => setTimeout(late, FORM_WITHIN))]);
+  await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
+}
+
 // What had the focus keeps it.
 function moveInto(element, state) {
   const focused = document.activeElement;
@@ -61,9 +68,8 @@ export async function mountInGradio(element, { trigger, server, props, watch }) 
   nameDocument(); // Gradio has said the browser's language
   watch("value", () => accept(state, props.value));
   state.draw();
-  setTimeout(() => {
-    meet({ trigger, server });
-    putInForm(state);
-    arrived(state);
-  }, location.search ? FORM_READY : 0);
+  if (location.search) await formStands();
+  meet({ trigger, server });
+  putInForm(state);
+  arrived(state);
 }

@@ -19,20 +19,20 @@ import { drawNothing } from "../view/chat/nothing.js";
 import { drawLoading, drawSource } from "../view/source.js";
 import { followAddress } from "../controls/address.js";
 import { EXAMPLES_STAY, buildAsk, drawAsk, drawReplies } from "../controls/ask.js";
-import { bindConnection, heard } from "../controls/connection.js";
+import { bindConnection, heard } from "../server/connection.js";
 import { bindExpected } from "../controls/expected.js";
 import { bindLive, drawSinks } from "../controls/live.js";
 import { beginMode, bindMode, followRun } from "../controls/mode.js";
 import { noteMoments } from "../controls/moments.js";
 import { bindOwn, drawOwn } from "../controls/own.js";
 import { bindPlayer, drawPlayer } from "../controls/player.js";
-import { begun, bindPresence } from "../controls/presence.js";
+import { begun, bindPresence } from "../server/presence.js";
 import { drawControls } from "../controls/commands.js";
 import { show } from "../controls/shown.js";
 import { bindControls } from "../controls/tools.js";
 import { beginStory } from "../controls/story.js";
 import { drawTour } from "../controls/tour.js";
-import { acceptLoading, acceptQueued } from "../controls/waiting.js";
+import { acceptLoading, acceptQueued } from "../server/waiting.js";
 
 const STORY_AFTER = 800; // ms: first the page stands still, so that it can be read
 

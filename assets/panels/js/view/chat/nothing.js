@@ -9,5 +9,6 @@ export function drawNothing(state) {
   if (state.mode !== "chat") return;
   setText(state.find(".sl-badge"), "");
   setText(state.find(".sl-watch"), "");
+  setText(state.find(".sl-expected"), "");
   setText(state.find(".sl-source-text"), state.notice || page.words.chat_empty);
 }

@@ -1,6 +1,6 @@
 // A run that waits for its model or for a place, while a recorded one plays.
 
-import { togglePlay } from "./player.js";
+import { togglePlay } from "../controls/player.js";
 
 // A wait is over for itself: the run that it was for has the same id.
 function waitOf(told) {

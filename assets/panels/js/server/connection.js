@@ -3,9 +3,9 @@
 
 import { page } from "../data/page.js";
 import { isLive } from "../data/phase.js";
-import { startRun } from "./commands.js";
+import { startRun } from "../controls/commands.js";
+import { notify } from "../controls/shown.js";
 import { carryStreams } from "./wire.js";
-import { notify } from "./shown.js";
 
 const LOOK_EVERY = 500; // ms
 const SILENT_AFTER = 5000; // ms without a frame of a run that goes on: frames come five times a second
@@ -65,7 +65,7 @@ function takeUp(state, wire) {
 }
 
 // The server knows nothing of the run any more: it stands as it was when the connection broke.
-export function giveUp(state) {
+function giveUp(state) {
   Object.assign(state, { broken: false, lost: false, takingUp: false, loading: null, starting: false });
   if (state.told && !state.told.recorded) state.told.state = "finished";
   notify(state, page.words.lost_for_good);
@@ -80,8 +80,16 @@ function leave(state) {
   navigator.sendBeacon("gradio_api/component_server/", new Blob([JSON.stringify(request)], { type: "application/json" }));
 }
 
+// The server has refused what was asked of it, in words that Gradio shows.
+function refused(state) {
+  if (state.takingUp) giveUp(state);
+  Object.assign(state, { starting: false, loading: null });
+  state.draw();
+}
+
 export function bindConnection(state) {
   const wire = carryStreams(() => lose(state, true));
   setInterval(() => look(state, wire), LOOK_EVERY);
+  document.addEventListener("sl-failed", () => refused(state));
   window.addEventListener("pagehide", ({ persisted }) => !persisted && leave(state));
 }

@@ -2,8 +2,8 @@
 
 import { page } from "../data/page.js";
 import { phase } from "../data/phase.js";
-import { control } from "./commands.js";
-import { notify } from "./shown.js";
+import { control } from "../controls/commands.js";
+import { notify } from "../controls/shown.js";
 
 // The address keeps the settings of the latest run, so that a reload, the visitor's or the server's, finds them again.
 export function begun(state) {
