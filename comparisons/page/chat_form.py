@@ -10,7 +10,7 @@ from comparisons.runs.settings import RunSettings
 __all__ = ["ANSWER_TOKENS", "settings_of"]
 
 MOST_TURNS = 2000
-ANSWER_TOKENS = 96
+ANSWER_TOKENS = 64
 
 
 def settings_of(form: Form, fit: Fit | None = None) -> RunSettings | DialogueSettings:

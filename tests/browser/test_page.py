@@ -14,14 +14,14 @@ STOP = "[data-do='stop']"
 TOPS = """[...document.querySelectorAll('.sl-lane, .sl-judged, .sl-charts > *, .sl-source, .sl-transport')]
     .map(part => Math.round(part.getBoundingClientRect().top))"""
 
-RUNS = "[...document.querySelectorAll('.sl-plot')].map(plot => plot.layout.uirevision)"
+RUNS = "[...document.querySelectorAll('.sl-charts .sl-plot')].map(plot => plot.layout.uirevision)"
 
 COUNT_UPDATES = """() => {
     window.updates = 0;
     document.querySelector('.sl-plot').on('plotly_afterplot', () => (window.updates += 1));
 }"""
 
-ZOOMS = "[...document.querySelectorAll('.sl-plot')].map(plot => Array.from(plot.layout.xaxis.range))"
+ZOOMS = "[...document.querySelectorAll('.sl-charts .sl-plot')].map(plot => Array.from(plot.layout.xaxis.range))"
 
 CURVES = """name => document.querySelector(`[data-chart="${name}"] .sl-plot`).data
     .filter(trace => trace.yaxis !== 'y2').map(trace => ({x: Array.from(trace.x), y: Array.from(trace.y)}))"""
@@ -319,7 +319,7 @@ def test_who_wants_no_motion_gets_none(page):
 
 def test_lanes_differ_by_more_than_their_colour(page):
     dashes = page.evaluate(
-        "[...document.querySelectorAll('.sl-plot')].map(plot => plot.data.map(trace => trace.line.dash))"
+        "[...document.querySelectorAll('.sl-charts .sl-plot')].map(plot => plot.data.map(trace => trace.line.dash))"
     )
     assert all(len(set(lines)) == len(lines) for lines in dashes)
     swatch = "node => getComputedStyle(node).strokeDasharray"

@@ -65,7 +65,7 @@ def test_a_slow_model_answers_nothing_and_a_text_may_be_short():
 def test_of_a_chat_is_said_what_is_sure():
     known = replace(suited(), later=70)
     told = said(known, mode="chat")
-    assert "at most 96 tokens each; “smollm2” was trained on 8,192." in told and "72 seconds" not in told
+    assert "at most 64 tokens each; “smollm2” was trained on 8,192." in told and "72 seconds" not in told
     assert told.endswith("start after turn 70.")
     assert said(known, mode="chat", start_turn=70).endswith("The first 70 turns are read, not generated.")
     assert "The dense cache will stop at 694 of" in said(suited(facts=WIDE), mode="chat", budget_mb=32)

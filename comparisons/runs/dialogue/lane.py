@@ -6,7 +6,6 @@ All lanes are asked the same; each has its own words as its context. What is mea
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -27,9 +26,6 @@ from streaming.policy import Policy
 from streaming.stream import Stream, open_stream
 
 __all__ = ["DialogueLane"]
-
-PENALTY_TOKENS = 256
-"""The repetition penalty holds back what a lane said in so many tokens before: a small model copies its own answers."""
 
 
 class DialogueLane:
@@ -72,7 +68,6 @@ class DialogueLane:
         self.records: list[TurnRecord] = []
         self._tokenizer, self._plain = loaded.tokenizer, Encoder(loaded.tokenizer)
         self._said: Answer | None = None
-        self._spoken: deque[int] = deque(maxlen=PENALTY_TOKENS)
         self._latest = Latest()
         self._told: dict[int, range] = {}
         if loaded.start_token is not None:
@@ -159,7 +154,7 @@ class DialogueLane:
             began = time.perf_counter()
             if answer.ids:
                 self.stream.step(answer.ids[-1])
-            token = pick(self.stream.logits, sampling, generator, [*self._spoken, *answer.ids])
+            token = pick(self.stream.logits, sampling, generator, answer.ids)
             answer.seconds.append(time.perf_counter() - began + (0 if answer.seconds else reading_seconds))
             self._count()
             piece = detokeniser.push(token)
@@ -172,7 +167,6 @@ class DialogueLane:
         else:
             self.stream.step(answer.ids[-1])
             self._count()
-        self._spoken.extend(answer.ids)
 
     def _record(self, message: Message, nats: list[float], answer: Answer, in_cache: bool | None) -> TurnRecord:
         text, request = answer.text.strip(), answer.request
