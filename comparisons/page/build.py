@@ -75,7 +75,7 @@ def _fill(
         "fn": on_gpu(_start(page, values)), "inputs": set(fields), "outputs": panel,
         "concurrency_id": "runs", "preprocess": False, "show_progress": "hidden", "trigger_mode": "multiple",
     }  # fmt: skip
-    quietly = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    quietly: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     public = {"api_name": "start"} if words.language == ENGLISH else {"api_visibility": "private"}
     model = {inputs["model"]}
     started = panel.start(**run, **public)
