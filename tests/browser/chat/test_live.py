@@ -56,6 +56,8 @@ def test_all_lanes_get_the_same_prompts_and_a_visitors_is_the_next(chat):
     assert shown[0][:shortest] == shown[1][:shortest] == shown[2][:shortest] and shortest > 2
     for stat in ("perplexity", "repetition", "first", "speed", "memory"):
         expect(chat.locator(f"{CARDS} [data-stat='{stat}'] dd")).to_have_text([re.compile(r"\d|–")] * 3)
+    chat.click(".sl-measured summary")
+    expect(chat.locator(".sl-sampling")).to_contain_text("the likeliest one, with a repetition penalty of 1.00")
     chat.click(STOP)
     expect(chat.locator(f"{CARDS} .sl-status")).to_have_text(["Stopped"] * 3)
 

@@ -7,6 +7,7 @@ import { OWN, isComplete } from "../data/phase.js";
 import { ANNOUNCE_EVERY, announce, announceChat } from "../view/announce.js";
 import { bindCharts, drawCaptions, drawCharts, wantPlotly } from "../view/charts.js";
 import { chatPulse, drawChats } from "../view/chat/cards.js";
+import { drawSampling } from "../view/chat/sampling.js";
 import { drawChips } from "../view/chips.js";
 import { buildCosts } from "../view/costs.js";
 import { part } from "../view/dom.js";
@@ -95,6 +96,7 @@ function render(state) {
 function drawDialogue(state) {
   drawChats(state);
   drawPulse(state, chatPulse);
+  drawSampling(state);
   announceChat(state);
 }
 
