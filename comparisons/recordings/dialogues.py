@@ -143,8 +143,8 @@ def load(path: Path) -> DialogueRecording:
 
 
 def shipped(folder: Path = DIALOGUES) -> DialogueRecording | None:
-    """The first of the recorded dialogues that come with the app; None where there is none."""
-    return next(map(load, sorted(folder.glob("*.json"))), None)
+    """The longest of the recorded dialogues that come with the app; None where there is none."""
+    return max(map(load, sorted(folder.glob("*.json"))), key=lambda kept: len(_lane_of(kept).turns), default=None)
 
 
 def beginning(

@@ -36,7 +36,7 @@ def test_a_recorded_chat_stands_alone_and_marks_where_lanes_broke(visit, recorde
     expect(page.locator(CARDS)).to_have_count(3)
     for card, lane in zip(page.locator(CARDS).all(), recorded.lanes, strict=True):
         assert card.locator(".sl-turn").count() == len(lane.turns)
-        said = "Still fine" if lane.broke is None else f"Broke down at turn {lane.broke + 1}"
+        said = "Goes on" if lane.broke is None else f"Began to babble at turn {lane.broke + 1}"
         expect(card.locator(".sl-verdict")).to_contain_text(said)
     assert {lane.policy: lane.broke is None for lane in recorded.lanes} == {
         "dense": False, "window:64": False, "sinks:4+60": True
