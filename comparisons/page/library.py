@@ -52,7 +52,7 @@ class KeptDialogue:
     """A recorded dialogue that the page offers.
 
     Attributes:
-        name: that of its file, without the ending.
+        name: made of that of its file; no run's.
         recording: the dialogue.
         file: where a browser finds it.
     """
@@ -98,7 +98,7 @@ def dialogue_library(folder: Path) -> tuple[KeptDialogue, ...]:
     found = ((path, dialogues.load(path)) for path in sorted(folder.glob("*.json")))
     return tuple(
         KeptDialogue(
-            name=path.stem,
+            name=f"chat-{path.stem}",  # there may be a run of the same model
             recording=recording,
             file=StaticFile(path, "application/json", dialogues.dumps(recording).encode()),
         )

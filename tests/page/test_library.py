@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from comparisons.page.library import library
+from comparisons.page.library import dialogue_library, library
+from comparisons.paths import DIALOGUES, RECORDINGS
 from comparisons.recordings import files
 from streaming.errors import RecordingError
 from tests.support.recorded import recorded
@@ -23,6 +24,11 @@ def test_a_library_is_every_recording_of_a_folder_by_name_with_what_its_title_sa
         "recorded_at": recorded().header["recorded_at"],
     }
     assert first.file.url.endswith(".json")
+
+
+def test_a_run_and_a_dialogue_of_the_same_model_are_told_apart():
+    names = [kept.name for kept in (*library(RECORDINGS), *dialogue_library(DIALOGUES))]
+    assert "chat-smollm2" in names and "smollm2" in names and len(set(names)) == len(names)
 
 
 def test_there_may_be_no_recordings_but_no_damaged_one(tmp_path):

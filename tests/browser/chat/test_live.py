@@ -118,10 +118,11 @@ def test_a_link_is_in_the_form_before_a_run_starts_however_slow_the_server_is(vi
     while not held:
         page.wait_for_timeout(50)
     page.wait_for_timeout(600)
-    assert page.locator(CARDS).count() == 0
+    expect(page.locator(".sl-badge")).to_have_text("Recorded run")
     waiting, held = held, None
     for route in waiting:
         route.continue_()
+    expect(page.locator(".sl-badge")).to_have_text("Live")
     expect(page.locator(CARDS)).to_have_count(3)
     expect(page.locator(f"{CARDS}[data-kind='sinks'] .sl-policy")).to_contain_text("60")
     page.click(STOP)

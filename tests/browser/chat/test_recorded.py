@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import expect
 
 from comparisons.page import export
 from comparisons.page.words import language
+from comparisons.paths import DIALOGUES
 from comparisons.recordings import dialogues
 from comparisons.runs.dialogue.run import Dialogue
 from comparisons.runs.dialogue.settings import DialogueSettings
@@ -26,6 +28,18 @@ def recorded() -> dialogues.DialogueRecording:
         while not dialogue.wait(1):
             pass
     return dialogues.recorded(teller)
+
+
+def test_a_recorded_chat_of_the_real_model_is_there_before_anyone_presses_start(visit, address):
+    page, kept = visit.page, dialogues.load(DIALOGUES / "smollm2.json")
+    page.goto(f"{address}?mode=chat")
+    expect(page.locator(CARDS)).to_have_count(len(kept.lanes))
+    expect(page.locator(".sl-badge")).to_have_text("Recorded run")
+    expect(page.locator(".sl-source-text")).to_contain_text("model “smollm2” answers the same prompts in every lane")
+    expect(page.locator(".sl-sampling")).to_have_text(re.compile("temperature 0.70 and top-p 0.90.* of 1.10"))
+    for card, lane in zip(page.locator(CARDS).all(), kept.lanes, strict=True):
+        percent = round(100 * lane.turns[-1]["repetition_latest"])
+        expect(card.locator("[data-stat='repetition'] dd")).to_have_text(f"{percent} %")
 
 
 def test_a_recorded_chat_stands_alone_and_marks_where_lanes_broke(visit, recorded, tmp_path):
