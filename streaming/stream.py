@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -35,8 +34,8 @@ from streaming.window import SinkWindow
 
 __all__ = ["Loaded", "Stream", "open_stream"]
 
-_SCORED_AT_A_TIME = 1 << 19
-"""Logits that are taken to float32 together: 2 MB, which a processor's caches hold."""
+_SCORED_AT_A_TIME, _SCORED_ON_A_GPU = 1 << 18, 1 << 24
+"""Logits that are taken to float32 together: 1 MB, which a processor's caches hold; a GPU wants few kernels."""
 
 
 class Loaded(Protocol):
@@ -283,12 +282,19 @@ def _as_ids(model: PreTrainedModel, ids: Sequence[int] | Tensor) -> Tensor:
 def _nats(logits: Tensor, ids: Tensor) -> Tensor:
     """Negative log-likelihood of (n,) ids under (n, V) logits: (n,) float32 on the CPU.
 
-    A few rows at a time: all of them in float32 would be larger than a small model's cache.
+    A few rows at a time, in the same memory: all of them in float32 would be larger than a small model's cache, and
+    fresh memory costs more than the arithmetic.
     """
-    rows = max(1, _SCORED_AT_A_TIME // logits.shape[-1])
-    parts = zip(torch.split(logits, rows), torch.split(ids, rows), strict=True)
-    nats = [F.cross_entropy(part.float(), chosen, reduction="none") for part, chosen in parts]
-    return torch.cat(nats).cpu()
+    most = _SCORED_AT_A_TIME if logits.device.type == "cpu" else _SCORED_ON_A_GPU
+    rows = max(1, min(len(ids), most // logits.shape[-1]))
+    wide, scored = torch.empty((2, rows, logits.shape[-1]), device=logits.device)  # (rows, V) each
+    found = torch.empty(len(ids), device=logits.device)  # (n,)
+    for begin in range(0, len(ids), rows):
+        part, chosen = logits[begin : begin + rows], ids[begin : begin + rows, None]
+        many = slice(len(part))
+        torch.log_softmax(wide[many].copy_(part), -1, out=scored[many])
+        found[begin : begin + rows] = scored[many].gather(1, chosen)[:, 0]
+    return found.neg_().cpu()
 
 
 class _CachedStream(Stream):
