@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from comparisons.allocator import give_large_blocks_back
 from comparisons.page.build import build
 from comparisons.page.files import page_files
 from comparisons.page.gradio_internals import spare_searches
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StreamingError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
+    give_large_blocks_back()  # the dense lanes' caches grow for hours
     spare_searches()
     files = page_files((*runs, *talks))
     sessions = _sessions(loaded, config)

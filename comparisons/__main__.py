@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from comparisons.allocator import keep_freed_memory
+from comparisons.allocator import give_large_blocks_back, keep_freed_memory
 from comparisons.commands.shared.ending import heard, patient_streams
 from streaming.errors import StreamingError
 
@@ -64,6 +64,7 @@ def parser(asked: str) -> argparse.ArgumentParser:
 def process(argv: Sequence[str] | None = None) -> int:
     """`main` for a whole process: what it says may fail, and nothing else fails with it."""
     keep_freed_memory()
+    give_large_blocks_back()
     with patient_streams() as lost:
         code = main(argv)
     if lost:

@@ -61,3 +61,39 @@ def test_what_the_pools_of_threads_keep_can_be_given_back():
     if done.returncode == 77:
         pytest.skip("this C library's allocator cannot be told")
     assert float(done.stdout) > 30
+
+
+HOLES = """
+import sys
+import psutil
+import torch
+from comparisons.allocator import give_large_blocks_back, keep_freed_memory
+
+keep_freed_memory()
+if sys.argv[1] == "give" and not give_large_blocks_back():
+    sys.exit(77)
+before = psutil.Process().memory_info().rss
+size = 5_000_000
+layers = [torch.ones(size, dtype=torch.uint8) for _ in range(20)]
+while size < 10_000_000:  # all layers of a cache grow by a tenth, one after the other
+    size = size * 11 // 10
+    for i, layer in enumerate(layers):
+        grown = torch.empty(size, dtype=torch.uint8)
+        grown[: len(layer)] = layer
+        grown[len(layer) :] = 1
+        layers[i] = grown
+        del layer, grown
+print((psutil.Process().memory_info().rss - before) / (20 * size))
+"""
+
+
+def resident(how: str) -> float:
+    done = subprocess.run([sys.executable, "-c", HOLES, how], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("this C library's allocator cannot be told")
+    return float(done.stdout)
+
+
+def test_large_blocks_that_grow_in_turn_leave_no_holes():
+    """As a cache's layers do: what is resident, against what they hold."""
+    assert resident("give") < 1.05 < 1.1 < resident("keep")
