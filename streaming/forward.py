@@ -18,11 +18,11 @@ from streaming.window import SinkWindow
 
 __all__ = ["CHUNK", "default_chunk", "forward", "longest_forward", "new_cache", "read_into", "require_numbers"]
 
-CHUNK = 256
-"""Most tokens read in one forward on a CPU, where logits and activations should stay in its caches."""
+CHUNK = 512
+"""Most tokens read in one forward on a CPU: what a chunk costs by itself shrinks, and its activations stay in caches."""
 
-_WIDE = 512
-"""From so many recent tokens on, chunks twice as long read some 4 % faster on a CPU."""
+_CHUNK_OF_DENSE = 256
+"""Where all is kept, no token is read for less in longer ones, and their logits would add to the peak of memory."""
 
 _CHUNK_ON_A_GPU = 1024
 
@@ -31,7 +31,7 @@ def default_chunk(model: PreTrainedModel, window: SinkWindow) -> int:
     """Most tokens per forward where nobody says how many; results do not depend on it."""
     if device_of(model).type != "cpu":
         return _CHUNK_ON_A_GPU
-    return CHUNK if window.recent is None or window.recent < _WIDE else 2 * CHUNK
+    return _CHUNK_OF_DENSE if window.recent is None else CHUNK
 
 
 def new_cache(model: PreTrainedModel, window: SinkWindow) -> StreamCache:

@@ -178,7 +178,8 @@ def _row(positions: range, device: torch.device) -> Tensor:
 
 
 def _turns(span: Span, rotaries: Sequence[Rotary | None], device: torch.device) -> tuple[Rotation | None, ...]:
-    places = torch.tensor([span.shifts[0] - shift for shift in span.shifts])  # (C,)
+    shifts = torch.tensor(span.shifts)  # (C,)
+    places = shifts[0] - shifts  # (C,)
     if not span.window.sinks or not places.any():
         return (None,) * len(rotaries)
     turns = {rotary: rotary.by(places, device) for rotary in set(rotaries) if rotary is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -46,3 +48,29 @@ def test_the_mask_of_a_dense_chunk_is_of_its_own_tokens_alone() -> None:
     plan = families.plan(view, Span(window=Policy(kind="dense").window, first=16_000, count=256), ())
     assert plan.mask is not None and plan.mask.shape == (1, 1, 2 * 256, 256)
     assert plan.causal
+
+
+@pytest.mark.parametrize("name", tiny.NAMES)
+def test_planning_costs_so_much_for_each_token_however_long_the_chunk(name: str) -> None:
+    """Counted in calls of Python's functions, which no other work on the machine changes."""
+    loaded = tiny.load(name)
+    view = families.prepare(loaded.model)
+    rotaries, window = families.rotaries(view), SinkWindow(sinks=4, recent=12)
+
+    def calls(count: int) -> int:
+        seen = 0
+
+        def count_call(_frame: object, event: str, _argument: object) -> None:
+            nonlocal seen
+            seen += event == "call"
+
+        span = Span(window=window, first=30, count=count)
+        sys.setprofile(count_call)
+        try:
+            families.plan(view, span, rotaries)
+        finally:
+            sys.setprofile(None)
+        return seen
+
+    calls(16)  # what is made once
+    assert calls(256) < 20 * calls(16)
