@@ -27,7 +27,7 @@ def keep_freed_memory() -> bool:
 
 
 def give_large_blocks_back() -> bool:
-    """As soon as they are freed, for this process from now on, whatever it keeps of others; whether it could be told."""
+    """As soon as they are freed, for this process from now on; whether it could be told so."""
     return _set({_M_MMAP_THRESHOLD: LARGE})
 
 

@@ -19,7 +19,7 @@ from streaming.window import SinkWindow
 __all__ = ["CHUNK", "default_chunk", "forward", "longest_forward", "new_cache", "read_into", "require_numbers"]
 
 CHUNK = 512
-"""Most tokens read in one forward on a CPU: what a chunk costs by itself shrinks, and its activations stay in caches."""
+"""Most tokens read in one forward on a CPU: longer chunks cost less each, and activations still stay in caches."""
 
 _CHUNK_OF_DENSE = 256
 """Where all is kept, no token is read for less in longer ones, and their logits would add to the peak of memory."""
