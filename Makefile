@@ -62,6 +62,9 @@ format: $(VENV)/test.stamp  ## what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# How much of the paper's experiments, where the command line says so.
+MUCH := $(if $(SAMPLED),--sampled $(SAMPLED)) $(if $(filter command line environment,$(origin TOKENS)),--tokens $(TOKENS))
+
 ifeq ($(MODEL),)
 results: $(VENV)/test.stamp browser  ## all that is measured of the bundled models, anew, or of MODEL; on two idle cores, BOOK=held-out.txt
 	for name in sink vanilla; do \
@@ -77,7 +80,7 @@ results: $(VENV)/test.stamp browser  ## all that is measured of the bundled mode
 	$(ON) report
 else
 results: $(VENV)/test.stamp
-	$(ON) paper $(MODEL) --out runs/paper-$(notdir $(MODEL)) --only $(addprefix table-,1 2 6) $(addprefix figure-,$(FIGURES))
+	$(ON) paper $(MODEL) --out runs/paper-$(notdir $(MODEL)) --only $(addprefix table-,1 2 6) $(addprefix figure-,$(FIGURES)) $(MUCH)
 	mkdir -p assets/results/$(notdir $(MODEL))
 	cp runs/paper-$(notdir $(MODEL))/table-*.json runs/paper-$(notdir $(MODEL))/figure-*.json assets/results/$(notdir $(MODEL))/
 	$(ON) marathon $(MODEL) --tokens 1_000_000 --resume --out runs/marathon-$(notdir $(MODEL)) --json assets/results/$(notdir $(MODEL))/marathon.json
@@ -86,8 +89,7 @@ endif
 
 paper: $(VENV)/run.stamp  ## the paper's experiments on MODEL (DEVICE=cuda, TEXT=book.txt, DATASET=owner/name, TOKENS=65536, RAY=auto), as one report
 	$(ON) paper $(or $(MODEL),smollm2) $(if $(DEVICE),--device $(DEVICE)) $(if $(TEXT),--text "$(TEXT)") \
-		$(if $(DATASET),--dataset $(DATASET)) $(if $(SAMPLED),--sampled $(SAMPLED)) $(if $(RAY),--ray $(RAY)) \
-		$(if $(filter command line environment,$(origin TOKENS)),--tokens $(TOKENS))
+		$(if $(DATASET),--dataset $(DATASET)) $(if $(RAY),--ray $(RAY)) $(MUCH)
 
 audit: $(VENV)/test.stamp  ## known vulnerabilities and licences of what is installed; the former need a network
 	$(BIN)/python -m tests.load.audit
