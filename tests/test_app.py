@@ -17,6 +17,7 @@ from gradio.utils import MatplotlibBackendMananger
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from app import main
 from comparisons.page.build import build
 from comparisons.page.gradio_internals import spare_searches
 from comparisons.page.library import first_paint, library
@@ -38,7 +39,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(folder) -> Iterator[tuple[str, psutil.Process]]:
-    with served(str(folder)) as (address, process):
+    with served(str(folder), python=sys.executable) as (address, process):
         yield address, psutil.Process(process.pid)
 
 
@@ -208,38 +209,39 @@ def test_the_recorded_run_is_small_enough_to_come_with_the_page():
 
 
 def test_a_missing_model_is_said_in_one_line_before_anything_is_served(tmp_path):
-    process = command("--model", str(tmp_path / "nowhere"))
-    said = process.communicate(timeout=90)[0].strip()
-    assert process.returncode == 2
+    process = command("--model", str(tmp_path / "nowhere"), out=tmp_path / "said.txt")
+    assert process.wait(timeout=90) == 2
+    said = (tmp_path / "said.txt").read_text().strip()
     assert said.startswith("app.py: ") and "nowhere" in said and "\n" not in said
 
 
-def test_a_damaged_model_is_said_in_one_line_before_anything_is_served(folder, tmp_path):
+def refusal(capsys, *argv: str) -> str:
+    """What the app says when it does not start."""
+    assert main(argv) == 2
+    told = capsys.readouterr()
+    return f"{told.out}{told.err}".strip()
+
+
+def test_a_damaged_model_is_said_in_one_line_before_anything_is_served(folder, tmp_path, capsys):
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes()[: 2000 if file.suffix == ".safetensors" else None])
-    process = command("--model", str(tmp_path))
-    said = process.communicate(timeout=90)[0].strip()
-    assert process.returncode == 2
+    said = refusal(capsys, "--model", str(tmp_path))
     assert said.startswith("app.py: ") and "\n" not in said
 
 
-def test_a_wrong_environment_is_said_in_one_line_before_anything_is_served(monkeypatch):
+def test_a_wrong_environment_is_said_in_one_line_before_anything_is_served(monkeypatch, capsys):
     monkeypatch.setenv("STREAMING_RUNS", "plenty")
-    process = command()
-    said = process.communicate(timeout=90)[0].strip()
-    assert process.returncode == 2
+    said = refusal(capsys)
     assert said.startswith("app.py: ") and "STREAMING_" in said and "'plenty'" in said and "\n" not in said
 
 
 @pytest.mark.parametrize("port", ["taken", "0", "-3", "65536", "99999"])
-def test_a_port_that_cannot_be_is_said_in_one_line_before_a_model_is_loaded(tmp_path, port):
+def test_a_port_that_cannot_be_is_said_in_one_line_before_a_model_is_loaded(tmp_path, capsys, port):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         given = str(taken.getsockname()[1]) if port == "taken" else port
-        process = command("--model", str(tmp_path / "nowhere"), f"--port={given}")
-        said = process.communicate(timeout=90)[0].strip()
-    assert process.returncode == 2
+        said = refusal(capsys, "--model", str(tmp_path / "nowhere"), f"--port={given}")
     assert said.startswith("app.py: ") and given in said and "--port" in said and "\n" not in said
     assert "nowhere" not in said
 

@@ -39,7 +39,7 @@ def log(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(folder, log) -> Iterator[Site]:
-    with log.open("w") as out, served(str(folder), out=out, **SETTINGS) as (address, _):
+    with served(str(folder), out=log, **SETTINGS) as (address, _):
         yield Site.at(address)
 
 

@@ -63,21 +63,34 @@ def test_a_command_runs_far_from_the_repository(installed, tmp_path):
     assert run("-m", "streaming_llm", "serve", "--help", cwd=tmp_path, path=installed).returncode == 0
 
 
-def test_every_module_of_it_can_be_imported_and_none_brings_the_short_names_along(installed, tmp_path):
-    code = (
-        "import importlib, pathlib, sys, streaming_llm\n"
-        "root = pathlib.Path(streaming_llm.__file__).parent\n"
-        "skip = ('__main__', 'zerogpu')\n"
-        "for path in sorted(root.rglob('*.py')):\n"
-        "    if path.stem not in skip and 'assets' not in path.parts:\n"
-        "        name = '.'.join(path.relative_to(root.parent).with_suffix('').parts).removesuffix('.__init__')\n"
-        "        importlib.import_module(name)\n"
-        "assert streaming_llm.Policy.parse('dense').kind == 'dense'\n"
-        "short = {'streaming', 'comparisons', 'app'} & set(sys.modules)\n"
-        "assert not short, short\n"
-    )
-    ended = run("-c", code, cwd=tmp_path, path=installed)
+EVERYTHING = """
+import importlib, pathlib, sys
+import streaming_llm
+from streaming_llm.comparisons.__main__ import main
+
+root = pathlib.Path(streaming_llm.__file__).parent
+for path in sorted(root.rglob("*.py")):
+    if path.stem not in ("__main__", "zerogpu") and "assets" not in path.parts:
+        importlib.import_module(".".join(path.relative_to(root.parent).with_suffix("").parts).removesuffix(".__init__"))
+assert streaming_llm.Policy.parse("dense").kind == "dense"
+for command in ("export-generate", "export-space"):
+    assert not main([command, command])
+short = {"streaming", "comparisons", "app"} & set(sys.modules)
+assert not short, short
+"""
+
+
+@pytest.fixture(scope="module")
+def used(installed, tmp_path_factory):
+    """Where one process has imported every module, and then exported what can be."""
+    folder = tmp_path_factory.mktemp("used")
+    ended = run("-c", EVERYTHING, cwd=folder, path=installed)
     assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+def test_every_module_of_it_can_be_imported_and_none_brings_the_short_names_along(used):
+    assert used.is_dir(), "the process has looked"
 
 
 def test_only_what_names_a_module_is_renamed():
@@ -100,17 +113,15 @@ def test_it_calls_its_commands_what_they_are_called_there(installed, tmp_path):
         assert f"usage: {name} [-h]" in said and "python -m" not in said
 
 
-def test_what_it_exports_is_what_the_repository_exports(installed, tmp_path):
+def test_what_it_exports_is_what_the_repository_exports(used):
     for command, where in (("export-generate", "custom_generate"), ("export-space", "streaming_llm/streaming")):
-        ended = run("-m", "streaming_llm", command, str(tmp_path / command), cwd=tmp_path, path=installed)
-        assert ended.returncode == 0, ended.stderr
-        assert list((tmp_path / command / where).glob("*.py"))
+        assert list((used / command / where).glob("*.py"))
     for name, text in files().items():
-        there = (tmp_path / "export-generate" / name).read_text("utf-8")
+        there = (used / "export-generate" / name).read_text("utf-8")
         assert there == re.sub(r"python -m comparisons(?![.\w])", "streaming-llm", text) or name == "README.md", name
     code = "import space, streaming_llm.app; print(streaming_llm.__file__)"
-    ended = run("-c", code, cwd=tmp_path / "export-space", path=tmp_path / "export-space")
-    assert ended.stdout.strip() == str(tmp_path / "export-space" / "streaming_llm" / "__init__.py"), ended.stderr
+    ended = run("-c", code, cwd=used / "export-space", path=used / "export-space")
+    assert ended.stdout.strip() == str(used / "export-space" / "streaming_llm" / "__init__.py"), ended.stderr
 
 
 def test_its_version_is_one_everywhere(installed):

@@ -120,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--pace", type=int, default=0, help="tokens per second, 0 for as fast as it goes (default)")
     parser.add_argument("--model", default="sink", help="what reads (default: %(default)s)")
     options = parser.parse_args(argv)
-    with served(options.model) as (address, _), sync_playwright() as playwright:
+    with served(options.model, python=sys.executable) as (address, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
         visitor, paints = visit(browser, f"{address}?pace={options.pace}")
         minutes = list(watch(visitor, options.minutes))

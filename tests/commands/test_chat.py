@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
 from comparisons.__main__ import main
 from comparisons.commands.shared.chat_summary import growth
-from comparisons.paths import ROOT
 from comparisons.recordings import dialogues
 from streaming.errors import RecordingError
+from tests.support import forked
+from tests.support.forked import Forked
+from tests.support.speaking import wait_until
 
 
 def test_the_first_tokens_of_rounds_are_compared():
@@ -60,11 +61,10 @@ def test_json_is_one_line(capsys, tmp_path):
 
 def test_messages_of_ones_own_come_through_a_pipe(tmp_path):
     out = tmp_path / "chat.json"
-    command = [sys.executable, "-m", "comparisons", *SHORT, "--prompts", "-", "--out", str(out)]
-    ended = subprocess.run(
-        command, input="Who is there?\n\nWhat now?\n", cwd=ROOT, text=True, capture_output=True, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
+    os.mkfifo(tmp_path / "typed")
+    chat = Forked(forked.comparisons, *SHORT, "--prompts", "-", "--out", str(out), stdin=tmp_path / "typed")
+    (tmp_path / "typed").write_text("Who is there?\n\nWhat now?\n")
+    assert chat.wait(timeout=240) == 0, chat.told()
     for lane in dialogues.load(out).lanes:
         assert [record["message"] for record in lane.turns] == ["Who is there?", "What now?"]
 
@@ -91,15 +91,12 @@ def test_too_late_a_start_and_a_damaged_history_are_refused_in_words(kept, tmp_p
 
 def test_an_interrupted_dialogue_is_kept(tmp_path):
     out = tmp_path / "chat.json"
-    command = [sys.executable, "-m", "comparisons", *SHORT[:4], "--turns", "5000", "--out", str(out)]
-    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    chat = Forked(forked.comparisons, *SHORT[:4], "--turns", "5000", "--out", str(out))
     try:
-        for _ in range(3):
-            child.stdout.readline()
+        wait_until(lambda: chat.said().count("\n") >= 3, seconds=120)
         time.sleep(0.5)
-        child.send_signal(signal.SIGINT)
-        child.communicate(timeout=30)
+        chat.send_signal(signal.SIGINT)
+        assert chat.wait(timeout=30) == 130
     finally:
-        child.kill()
-    assert child.returncode == 130
+        chat.kill()
     assert all(lane.turns for lane in dialogues.load(out).lanes)

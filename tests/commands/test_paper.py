@@ -3,17 +3,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from comparisons.__main__ import main
 from comparisons.commands.paper import ORDER
 from comparisons.experiments.catalogue import EXPERIMENTS
-from tests.support import speaking
+from tests.support import forked, speaking
+from tests.support.forked import Forked
 from tests.support.hub_server import Repository, as_the_hub, files_of
-from tests.support.serving import ROOT
 
 SHORT = ["paper", "sink", "--tokens", "1200", "--sampled", "4", "--threads", "1"]
 
@@ -55,7 +53,7 @@ def test_what_cannot_be_measured_is_said_in_the_report(tmp_path, capsys):
 
 def test_a_process_that_is_killed_loses_no_experiment_that_it_had_measured(kept, tmp_path, capsys):
     argv = [*SHORT, "--only", "table-1", "figure-3", "--out", str(tmp_path)]
-    process = subprocess.Popen([sys.executable, "-m", "comparisons", *argv], cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = Forked(forked.comparisons, *argv)
     speaking.wait_until(lambda: (tmp_path / "table-1.json").exists() or process.poll() is not None, seconds=240)
     process.kill()
     process.wait()

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,8 +20,9 @@ from comparisons.text.feeds import TextFeed
 from streaming import models
 from streaming.policy import Policy
 from streaming.stream import open_stream
-from tests.support.serving import ROOT
-from tests.support.speaking import BYTES_PER_TOKEN, ids_of, loaded, tokenizer
+from tests.support import forked
+from tests.support.forked import ROOT, Forked
+from tests.support.speaking import BYTES_PER_TOKEN, ids_of, loaded, tokenizer, wait_until
 
 TEXT = "A quiet lantern hangs above the harbour, and nobody knows who lights it. " * 12
 
@@ -190,25 +190,29 @@ def test_what_comes_slowly_through_a_pipe_is_read_by_every_lane_as_it_comes(mode
     assert capsys.readouterr().out.count("read the whole text") == 3
 
 
-def started(model: str, *more: str, **pipes: int) -> subprocess.Popen:
-    """A run in a process of its own, that has begun to read."""
-    command = [sys.executable, "-m", "comparisons", "run", model, "--policies", "sinks:4+28", *more]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipes |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, env=environment, text=True, **pipes)
-    while not re.search(r"[1-9]\d* tokens .* (reading|answering|waiting)", line := process.stderr.readline()):
-        assert line, "the run never began"
-    return process
+def started(model: str, *more: str, stdin: Path | None = None) -> Forked:
+    """A run in a process of its own."""
+    return Forked(forked.comparisons, "run", model, "--policies", "sinks:4+28", *more, stdin=stdin)
+
+
+def wait_for_tokens(process: Forked) -> None:
+    """Until it has begun to read."""
+    begun = re.compile(r"[1-9]\d* tokens .* (reading|answering|waiting)")
+    wait_until(lambda: begun.search(process.told()) or process.poll() is not None, seconds=240)
+    assert process.poll() is None, process.told()
 
 
 def test_ctrl_c_ends_a_run_that_waits_for_its_standard_input_and_keeps_what_was_measured(model):
-    reading, writing = os.pipe()
-    os.write(writing, TEXT.encode())
-    process = started(model, "--stdin", "--out", "run.json", "--json", stdin=reading)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=240)
-    os.close(writing)
-    assert process.returncode == 130, error
+    os.mkfifo("typed")
+    process = started(model, "--stdin", "--out", "run.json", "--json", stdin=Path("typed").absolute())
+    with open("typed", "w") as typed:
+        typed.write(TEXT)
+        typed.flush()
+        wait_for_tokens(process)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=240)
+    out, error = process.said(), process.told()
+    assert code == 130, error
     recording = files.load("run.json")
     assert recording.moments[-1]["state"] == "finished"
     assert recording.header["source"] == "standard input"
@@ -219,12 +223,12 @@ def test_ctrl_c_ends_a_run_that_waits_for_its_standard_input_and_keeps_what_was_
 
 def test_a_second_ctrl_c_ends_the_process_at_once(model):
     process = started(model, "--seconds", "600", "--out", "run.json")
+    wait_for_tokens(process)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
     end = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < end:
         process.send_signal(signal.SIGINT)
         time.sleep(0.01)
-    process.communicate(timeout=240)
-    assert process.returncode in (-signal.SIGINT, 130)
+    assert process.wait(timeout=240) in (-signal.SIGINT, 130)
     assert [path.name for path in Path().iterdir()] in ([], ["run.json"])

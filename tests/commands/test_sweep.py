@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,8 @@ from comparisons.metrics import perplexity
 from streaming import models
 from streaming.policy import Policy
 from streaming.stream import open_stream
-from tests.support.serving import ROOT
+from tests.support import forked
+from tests.support.forked import Forked
 from tests.support.speaking import wait_until
 
 SMALL = ["sweep", "--models", "sink", "--sinks", "0,4", "--cache", "64", "--tokens", "600"]
@@ -109,16 +109,15 @@ def test_the_command_measures_in_other_processes_what_this_one_does(tmp_path: Pa
 def test_a_sweep_whose_process_is_killed_says_how_to_go_on_and_keeps_what_was_measured(tmp_path: Path, capsys) -> None:
     out = tmp_path / "sweep.jsonl"
     argv = ["sweep", "--models", "sink", "--sinks", "0,4", "--cache", "64,128", "--tokens", "8000", "--out", str(out)]
-    command = [sys.executable, "-m", "comparisons", *argv, "--jobs", "1"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sweep:
-        wait_until(lambda: out.exists() and out.read_bytes().count(b"\n") > 0, seconds=300)
-        assert main([*argv, "--resume"]) == 2
-        for worker in psutil.Process(sweep.pid).children():
-            if "multiprocessing.spawn" in " ".join(worker.cmdline()):
-                worker.kill()
-        said = sweep.communicate()[1]
+    sweep = Forked(forked.comparisons, *argv, "--jobs", "1")
+    wait_until(lambda: out.exists() and out.read_bytes().count(b"\n") > 0, seconds=300)
+    assert main([*argv, "--resume"]) == 2
+    for worker in psutil.Process(sweep.pid).children():
+        if "multiprocessing.spawn" in " ".join(worker.cmdline()):
+            worker.kill()
+    assert sweep.wait(timeout=240) == 2
+    said = sweep.told()
     assert f"Another sweep is writing to {out}" in capsys.readouterr().err
-    assert sweep.returncode == 2
     assert "A process was killed" in said
     assert "--resume" in said
     kept = rows_in(out)

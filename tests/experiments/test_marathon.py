@@ -6,8 +6,6 @@ import json
 import math
 import random
 import shlex
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -27,9 +25,10 @@ from comparisons.text.feeds import PromptFeed
 from streaming.errors import RecordingError, SettingsError, StreamError
 from streaming.policy import Policy
 from streaming.stream import open_stream
+from tests.support import killed
+from tests.support.forked import Forked
 from tests.support.speaking import ids_of, loaded
 
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = MarathonSettings(policy=Policy.parse("sinks:4+28"), tokens=1500, stretch=400, chunk=128)
 TIMES = ("seconds", "took_seconds", "work_seconds", "rss_bytes", "tokens_per_second")
 
@@ -216,11 +215,11 @@ def command(out: Path, *more: str) -> list[str]:
 def test_killed_at_any_moment_it_goes_on_without_losing_or_repeating_a_token(tmp_path: Path, capsys) -> None:
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     watched, seed = str(cut / "checkpoint.safetensors"), random.randrange(10**6)
-    killer = [sys.executable, "-m", "tests.support.killed", str(seed), watched, *command(cut, "--resume")]
-    ended = subprocess.run(killer, cwd=ROOT, check=True, capture_output=True, text=True, timeout=1500)
-    codes = [int(line.split()[-1]) for line in ended.stdout.splitlines() if line.startswith("ended with")]
-    assert codes == [-9, 143, -9, -9, 143, -9, 0], f"seed {seed}: {ended.stderr}"
-    assert ended.stderr.count("go on with the same command and --resume") == 2
+    killer = Forked(killed.run, seed, Path(watched), command(cut, "--resume"))
+    assert killer.wait(timeout=1500) == 0
+    codes = [int(line.split()[-1]) for line in killer.said().splitlines() if line.startswith("ended with")]
+    assert codes == [-9, 143, -9, -9, 143, -9, 0], f"seed {seed}: {killer.told()}"
+    assert killer.told().count("go on with the same command and --resume") == 2
     assert main(command(whole)) == 0
     one, other = (json.loads((out / "marathon.json").read_text()) for out in (cut, whole))
     assert (one["resumes"], other["resumes"]) == (6, 0)

@@ -22,9 +22,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import httpx
 import psutil
@@ -63,7 +63,7 @@ def end_by(site: Site, way: str) -> None:
 
 def by_visitors(folder: Path, way: str, runs: int) -> dict[str, float]:
     """One run after another on one server."""
-    with served(str(folder), STREAMING_RUNS="2", STREAMING_WAITING="2") as (address, _):
+    with _started(folder, STREAMING_RUNS="2", STREAMING_WAITING="2") as (address, _):
         site, slowest = Site.at(address), 0.0
         for _ in range(5):  # what is made once is made now
             end_by(site, way)
@@ -80,8 +80,8 @@ def by_visitors(folder: Path, way: str, runs: int) -> dict[str, float]:
 def by_loss(folder: Path, runs: int) -> dict[str, float]:
     """As many at once as the app admits, and then the wire says nothing more. Only for a namespace of its own."""
     switch_loopback(on=True)
-    admitted, slowest = read_config().runs, 0.0
-    with tempfile.TemporaryFile("w+") as out, served(str(folder), out=out) as (address, _):
+    admitted, slowest, out = read_config().runs, 0.0, folder / "said.txt"
+    with _started(folder, out=out) as (address, _):
         site = Site.at(address)
         lose(site, out, admitted)  # what is made once is made now
         before = _rested(site)
@@ -90,7 +90,7 @@ def by_loss(folder: Path, runs: int) -> dict[str, float]:
         return {"seconds": slowest, "at_once": admitted, **_left(before, _rested(site))}
 
 
-def lose(site: Site, out: IO[str], runs: int) -> float:
+def lose(site: Site, out: Path, runs: int) -> float:
     """Take the network from so many runs: seconds from the silence that tells of it until all have ended."""
     _read_all(site, runs)
     ended = _ended(out)
@@ -104,7 +104,8 @@ def lose(site: Site, out: IO[str], runs: int) -> float:
 
 def by_signal(folder: Path, runs: int) -> dict[str, float]:
     """All runs at once, and SIGTERM: until they have ended, and until the process has."""
-    with tempfile.TemporaryFile("w+") as out, served(str(folder), out=out, **_many(runs)) as (address, process):
+    out = folder / "said-at-the-end.txt"
+    with _started(folder, out=out, **_many(runs)) as (address, process):
         readers = _read_all(Site.at(address), runs)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
@@ -143,6 +144,11 @@ def _fail(*_: object) -> None:
     raise RuntimeError("the model fails")
 
 
+def _started(folder: Path, **how: Any) -> AbstractContextManager[tuple[str, subprocess.Popen[str]]]:
+    """The app as people start it: what it has open and holds is its own alone."""
+    return served(str(folder), python=sys.executable, **how)
+
+
 def _many(runs: int) -> dict[str, str]:
     return {"STREAMING_RUNS": str(runs), "STREAMING_KV_MB": str(100 * runs)}
 
@@ -167,22 +173,18 @@ def _read_all(site: Site, runs: int) -> list[threading.Thread]:
     return readers
 
 
-def _wait_for(out: IO[str], runs: int) -> None:
+def _wait_for(out: Path, runs: int) -> None:
     """Until so many runs have ended since the start; fails with what the app said where they do not."""
     try:
         speaking.wait_until(lambda: _ended(out) == runs, seconds=60)
     except AssertionError as late:
-        raise AssertionError(f"{_ended(out)} runs have ended, not {runs}:\n{_log(out)}") from late
+        said = out.read_text(errors="replace")
+        raise AssertionError(f"{_ended(out)} runs have ended, not {runs}:\n{said}") from late
 
 
-def _ended(out: IO[str]) -> int:
+def _ended(out: Path) -> int:
     """Runs whose end is in the log."""
-    return _log(out).count("run ends")
-
-
-def _log(out: IO[str]) -> str:
-    """What the app said so far. It writes where this file stands: reading must not move it."""
-    return os.pread(out.fileno(), os.fstat(out.fileno()).st_size, 0).decode(errors="replace")
+    return out.read_text(errors="replace").count("run ends")
 
 
 def _rested(site: Site) -> dict:

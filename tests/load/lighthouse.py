@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     if why := missing():
         print(why, file=sys.stderr)
         return 2
-    with served("sink") as (address, _):
+    with served("sink", python=sys.executable) as (address, _):
         found = {device: scores(address + options.path, device) for device in DEVICES}
     for device, one in found.items():
         print(f"{device:8}", "  ".join(f"{name} {value:,}" for name, value in one.items()))

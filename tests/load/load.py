@@ -138,7 +138,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", default="sink", help="what reads (default: %(default)s)")
     options = parser.parse_args(argv)
     tally = Tally()
-    with served(options.model, STREAMING_TURN="30") as (address, _):
+    with served(options.model, python=sys.executable, STREAMING_TURN="30") as (address, _):
         site = Site.at(address)
         before = site.health()
         run(site, options.clients, options.seconds, options.abandoning, tally)

@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--run-seconds", type=float, default=3, help="of a short run (default: %(default)s)")
     parser.add_argument("--model", default="sink", help="what reads (default: %(default)s)")
     options = parser.parse_args(argv)
-    with served(options.model) as (address, _):
+    with served(options.model, python=sys.executable) as (address, _):
         site = Site.at(address)
         short_runs(site, 3, 1.0)  # what is made once is made now
         time.sleep(WORKERS_END_SECONDS)

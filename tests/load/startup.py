@@ -17,7 +17,7 @@ BAR_SECONDS = 10.0
 def measure(model: str) -> tuple[float, float]:
     """Seconds until the page is answered, and until a run that is started then tells its first frame."""
     began = time.monotonic()
-    with served(model) as (address, _):
+    with served(model, python=sys.executable) as (address, _):
         page = time.monotonic() - began
         site = Site.at(address)
         frames = site.frames(site.join())

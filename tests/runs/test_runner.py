@@ -3,14 +3,11 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import subprocess
-import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +25,8 @@ from comparisons.runs.settings import RunSettings
 from comparisons.text.feeds import PromptFeed, TextFeed
 from streaming.errors import SettingsError, StreamError
 from streaming.policy import Policy
+from tests.support import short_of_memory
+from tests.support.forked import Forked
 from tests.support.speaking import (
     BYTES_PER_TOKEN,
     FailingFeed,
@@ -333,10 +332,9 @@ def test_a_text_is_read_to_its_end():
 
 
 def test_a_real_lack_of_memory_ends_the_dense_lane_in_words():
-    script = Path(__file__).parents[1] / "support" / "short_of_memory.py"
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    dense, sinks = json.loads(done.stdout.splitlines()[-1])["lanes"]
+    process = Forked(short_of_memory.main)
+    assert process.wait(timeout=240) == 0, process.told()[-3000:]
+    dense, sinks = json.loads(process.said().splitlines()[-1])["lanes"]
     assert (dense["status"], dense["reason"]) == ("failed", "error")
     assert "memory budget" in dense["message"]
     assert 0 < dense["tokens"] < sinks["tokens"] == 400

@@ -1,20 +1,18 @@
 """Commands in processes of their own, each ended in one of the ways in which people's commands end.
 
-`python -m tests.support.ended` reads cases from its standard input, a JSON object a line, and answers each with one:
-how the process ended, and what it said. The processes are forked after all imports: none of them costs a start.
+The processes are forked after all imports: none of them costs a start.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
-import json
 import os
 import resource
 import select
 import signal
 import sys
 import time
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Any
 
 from comparisons import __main__ as program
@@ -71,14 +69,9 @@ def watch(case: dict[str, Any], pid: int, out: int, err: int) -> dict[str, Any]:
     return {"code": code, "out": texts[out].decode(errors="replace"), "err": texts[err].decode(errors="replace")}
 
 
-def main() -> None:
-    """Case by case."""
-    for name in program.COMMANDS:
-        importlib.import_module(f"comparisons.commands.{name.replace('-', '_')}")
-    for line in io.TextIOWrapper(sys.stdin.buffer, "utf-8"):
-        case = json.loads(line)
-        print(json.dumps(watch(case, *start(case))), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def serve(cases: Connection) -> None:
+    """Case by case: how the process ended, and what it said."""
+    with suppress(EOFError):
+        while True:
+            case = cases.recv()
+            cases.send(watch(case, *start(case)))

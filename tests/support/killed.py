@@ -1,9 +1,7 @@
 """A command that is killed again and again while it works, and gone on with each time until it is done.
 
-`python -m tests.support.killed SEED WATCHED COMMAND …` runs a command of `comparisons` in child processes. Each is
-sent a signal a random moment after it changed the file WATCHED, SIGKILL but for every third time; the last one is
-left alone. Prints how the children ended. The children are forked before any work is done, so that all of them
-together take the time of one start.
+It runs in child processes. Each is sent a signal a random moment after it changed a file, SIGKILL but for every third
+time; the last one is left alone. How they ended is printed. The children are forked before any work is done.
 """
 
 from __future__ import annotations
@@ -46,14 +44,10 @@ def kill_at_work(pid: int, watched: Path, chance: random.Random, how: signal.Sig
 
 
 def run(seed: int, watched: Path, argv: Sequence[str]) -> None:
-    """Kill, start again, and let it end."""
+    """Run a command of `comparisons`, kill it after it changed the file `watched`, start it again, and let it end."""
     chance = random.Random(seed)
     for turn in range(KILLS + 1):
         pid = start(argv)
         if turn < KILLS:
             kill_at_work(pid, watched, chance, signal.SIGTERM if turn % 3 == 1 else signal.SIGKILL)
         print("ended with", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-
-
-if __name__ == "__main__":
-    run(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

