@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
 
 from comparisons.page.scripts import page_script
 from comparisons.page.words import language
@@ -17,6 +18,10 @@ from tests.support.chromium import FLAGS, PATIENCE
 from tests.support.serving import served
 
 BAD = ("error", "warning")
+
+CHROMIUM = shutil.which("chromium")
+
+USUAL = {"viewport": {"width": 1440, "height": 2000}, "reduced_motion": "reduce"}
 
 
 @dataclass
@@ -26,6 +31,7 @@ class Visit:
     page: Page
     complaints: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    origins: set[str] = field(default_factory=set)
 
     def watch(self) -> None:
         """Note errors and warnings of the console and requests that leave this machine."""
@@ -35,8 +41,10 @@ class Visit:
 
     def _meet(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
-            self.strangers.append(url)
+        if parts.scheme in ("http", "https", "ws", "wss"):
+            self.origins.add(f"{parts.scheme}://{parts.netloc}")
+            if parts.hostname != "127.0.0.1":
+                self.strangers.append(url)
 
 
 @pytest.fixture(scope="package")
@@ -46,29 +54,67 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[BrowserType]:
     """Gone before other tests: Playwright runs an event loop in this thread, beside which Ray takes a minute more."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    if CHROMIUM is None:
         pytest.fail("The browser tests need Debian's chromium: apt-get install chromium", pytrace=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser) -> Iterator[Visit]:
-    """A page of its own; the test fails if it complains or leaves this machine."""
     expect.set_options(timeout=PATIENCE)
-    context = browser.new_context(viewport={"width": 1440, "height": 2000}, reduced_motion="reduce")
+    with sync_playwright() as playwright:
+        yield playwright.chromium
+
+
+@pytest.fixture(scope="package")
+def browser(chromium) -> Iterator[Browser]:
+    """Each of its contexts is a visitor's first visit: all scripts are fetched and compiled."""
+    browser = chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def profile(chromium, tmp_path_factory) -> Iterator[BrowserContext]:
+    """The context of a visitor who comes again: scripts are kept and compiled, which saves some seconds a page."""
+    folder = tmp_path_factory.mktemp("profile")
+    context = chromium.launch_persistent_context(folder, executable_path=CHROMIUM, args=list(FLAGS), **USUAL)
+    yield context
+    context.close()
+
+
+@contextmanager
+def visiting(context: BrowserContext) -> Iterator[Visit]:
+    """A page of its own, of which nothing stays; fails if it complains or leaves this machine."""
     context.set_default_timeout(PATIENCE)
     visit = Visit(context.new_page())
     visit.watch()
-    yield visit
-    assert visit.complaints == []
-    assert visit.strangers == []
-    context.close()
+    try:
+        yield visit
+        assert visit.complaints == []
+        assert visit.strangers == []
+    finally:
+        forget(visit)
+
+
+def forget(visit: Visit) -> None:
+    """Close the page; the browser forgets what it kept for it and what it was allowed, but for its scripts."""
+    context, session = visit.page.context, visit.page.context.new_cdp_session(visit.page)
+    for origin in visit.origins:
+        session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "cookies,local_storage"})
+    context.clear_permissions()
+    visit.page.close()
+
+
+@pytest.fixture
+def visit(profile) -> Iterator[Visit]:
+    """A page of a visitor who comes again."""
+    with visiting(profile) as visit:
+        yield visit
+
+
+@pytest.fixture
+def first_visit(browser) -> Iterator[Visit]:
+    """A page of a visitor who comes for the first time."""
+    with browser.new_context(**USUAL) as context, visiting(context) as visit:
+        yield visit
 
 
 @pytest.fixture
@@ -101,9 +147,14 @@ def open_settings(page: Page) -> None:
 @pytest.fixture
 def scripts(visit) -> Page:
     """The panel's own functions, in a page without the app."""
-    visit.page.set_content("<body></body>")
-    visit.page.add_script_tag(content=exposed(page_script(language("en"), plotly_url="")))
-    return visit.page
+    return with_scripts(visit.page)
+
+
+def with_scripts(page: Page) -> Page:
+    """The page with nothing in it but the panel's own functions."""
+    page.set_content("<body></body>")
+    page.add_script_tag(content=exposed(page_script(language("en"), plotly_url="")))
+    return page
 
 
 def exposed(script: str) -> str:

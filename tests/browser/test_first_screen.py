@@ -14,6 +14,13 @@ from tests.browser.conftest import wait_for_gradio
 from tests.browser.test_page import START
 from tests.support.chromium import PATIENCE
 
+
+@pytest.fixture
+def visit(first_visit):
+    """Nobody has been here before."""
+    return first_visit
+
+
 SIZES = [(1366, 768), (1440, 900), (1920, 1080)]
 
 

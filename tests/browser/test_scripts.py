@@ -5,6 +5,7 @@ import json
 import pytest
 
 from comparisons.page.payloads import payload
+from tests.browser.conftest import with_scripts
 from tests.text.test_facts import CASES
 
 MARKUP = "<b>${page}</b>{{value}}<script>alert(1)</script>"
@@ -157,8 +158,9 @@ def test_a_payload_carries_markup_without_becoming_any(scripts):
     assert scripts.evaluate("text => JSON.parse(text).lanes[0].text.pieces[0][0]", text) == MARKUP
 
 
-def test_a_screen_reader_hears_the_run_at_most_every_ten_seconds_and_each_ending_at_once(scripts):
-    scripts.clock.install()
+def test_a_screen_reader_hears_the_run_at_most_every_ten_seconds_and_each_ending_at_once(first_visit):
+    scripts = with_scripts(first_visit.page)
+    scripts.clock.install()  # for the whole context
     scripts.evaluate(
         """frame => {
             const note = document.createElement('p');
