@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -155,6 +157,12 @@ def with_scripts(page: Page) -> Page:
     page.set_content("<body></body>")
     page.add_script_tag(content=exposed(page_script(language("en"), plotly_url="")))
     return page
+
+
+def evaluated(page: Page, function: str, *arguments: Any) -> Any:
+    """What a function of the page gives for these arguments; all goes as JSON, as Playwright is slow with much else."""
+    call = f"told => JSON.stringify(({function})(...JSON.parse(told)))"
+    return json.loads(page.evaluate(call, json.dumps(arguments)))
 
 
 def exposed(script: str) -> str:

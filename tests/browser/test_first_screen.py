@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from comparisons.page.library import FIRST_PAINT
 from comparisons.paths import RECORDINGS
 from comparisons.recordings import files
-from tests.browser.conftest import wait_for_gradio
+from tests.browser.conftest import evaluated, wait_for_gradio
 from tests.browser.test_page import START
 from tests.support.chromium import PATIENCE
 
@@ -171,7 +171,7 @@ STORY = """recording => { const history = historyOf(readRecording(recording, 'ru
 
 def test_the_story_takes_some_twenty_seconds_lingers_at_the_collapse_and_ends_at_the_end(scripts):
     recording = files.load(RECORDINGS / f"{FIRST_PAINT}.json")
-    lasts, moments, end = scripts.evaluate(STORY, json.loads(files.dumps(recording)))
+    lasts, moments, end = evaluated(scripts, STORY, json.loads(files.dumps(recording)))
     assert 18 <= lasts <= 25
     times = [moment["at"] for moment in moments]
     assert times == sorted(times) and times[0] == 0 and times[-1] == end

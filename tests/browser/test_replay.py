@@ -23,12 +23,12 @@ from comparisons.recordings import files, player
 from comparisons.recordings.format import Recording
 from comparisons.recordings.recorder import Recorder
 from comparisons.runs.frames import Frame
-from tests.browser.conftest import Visit, exposed, open_settings
+from tests.browser.conftest import Visit, evaluated, exposed, open_settings
 from tests.browser.test_page import START, TOPS
 from tests.support.chromium import PATIENCE
 from tests.support.recorded import live_frames, recorded, whole_curve
 
-AT = """([recording, moments]) => {
+AT = """(recording, moments) => {
     const record = readRecording(recording, "run");
     return moments.map(seconds => frameAt(record, seconds));
 }"""
@@ -141,7 +141,7 @@ def test_the_browser_plays_a_recording_as_python_does(scripts, made):
     frames = list(player.play(recording, math.inf))
     places = sorted({*range(0, len(frames), max(1, len(frames) // 12)), len(frames) - 1})
     moments = [frames[place]["seconds"] for place in places]
-    shown = scripts.evaluate(AT, [as_json(recording), moments])
+    shown = evaluated(scripts, AT, as_json(recording), moments)
     for place, frame in zip(places, shown, strict=True):
         assert shorter(frame) == told(frames, place)
 
@@ -152,14 +152,16 @@ HISTORY = "told => told.reduce(mergeFrame, newHistory(told[0]))"
 def test_a_live_run_shows_an_earlier_moment_as_it_was_and_stays_as_it_is(scripts):
     frames = json.loads(json.dumps(live_frames()))
     places = range(1, len(frames), max(1, len(frames) // 8))
-    views, unchanged = scripts.evaluate(
-        f"""([told, moments]) => {{
+    views, unchanged = evaluated(
+        scripts,
+        f"""(told, moments) => {{
             const history = ({HISTORY})(told);
             const before = JSON.stringify(history);
             const views = moments.map(seconds => historyAt(history, seconds));
             return [views, JSON.stringify(history) === before && historyAt(history, null) === history];
         }}""",
-        [frames, [frames[place]["seconds"] for place in places]],
+        frames,
+        [frames[place]["seconds"] for place in places],
     )
     assert unchanged
     for view, frame in zip(views, (frames[place] for place in places), strict=True):
@@ -180,7 +182,7 @@ def test_a_live_run_shows_an_earlier_moment_as_it_was_and_stays_as_it_is(scripts
 def test_a_live_run_saved_in_the_browser_is_a_recording(scripts, tmp_path, every):
     # A frame tells at least what is new since the one before its last: of two in a row, one may be lost.
     frames = live_frames()[:-1:every] + live_frames()[-1:]
-    text = scripts.evaluate(f"told => recordingText(({HISTORY})(told))", json.loads(json.dumps(frames)))
+    text = evaluated(scripts, f"told => recordingText(({HISTORY})(told))", frames)
     (tmp_path / "run.json").write_text(text, "utf-8")
     back = files.load(tmp_path / "run.json")
     last = live_frames()[-1]
@@ -195,7 +197,8 @@ def test_a_live_run_saved_in_the_browser_is_a_recording(scripts, tmp_path, every
 
 def test_what_the_browser_keeps_of_a_long_run_is_bounded(scripts, tmp_path):
     frames = json.loads(json.dumps(live_frames()))
-    moments, texts, pieces, text = scripts.evaluate(
+    moments, texts, pieces, text = evaluated(
+        scripts,
         f"""told => {{
             const history = ({HISTORY})(told);
             const last = told[told.length - 1];

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from comparisons.page.payloads import payload
-from tests.browser.conftest import with_scripts
+from tests.browser.conftest import evaluated, with_scripts
 from tests.text.test_facts import CASES
 
 MARKUP = "<b>${page}</b>{{value}}<script>alert(1)</script>"
@@ -58,7 +58,7 @@ def test_a_fact_is_right_on_the_page_where_it_is_right_in_python(scripts):
 def test_a_thinned_curve_keeps_its_peaks_and_its_ends(scripts):
     points = [[i, 4 + (i * 7919 % 13) / 13, 0, 0] for i in range(31_250)]
     points[17_003][1], points[23_456][1] = 900, 0.1
-    drawn = scripts.evaluate("points => thin(points, 1, 1000)", points)
+    drawn = evaluated(scripts, "points => thin(points, 1, 1000)", points)
     assert len(drawn) <= 1000
     assert drawn[-1] == points[-1] and points[17_003] in drawn and points[23_456] in drawn
     assert [x for x, *_ in drawn] == sorted({x for x, *_ in drawn})
@@ -73,15 +73,17 @@ def test_four_million_tokens_leave_a_short_history_with_every_peak_and_the_whole
     peaks = {70_003: 900.0, 99_871: 0.1, 124_000: 700.0}
     points = [[32 * (i + 1), peaks.get(i, 4 + (i * 7919 % 13) / 13), 10**6, 1.0, 0.1 * i] for i in range(125_000)]
     points[80_017][3] = 55.0
-    lengths, kept, drawn, told = scripts.evaluate(
-        """([points, lane]) => { const made = newLane(); const lengths = [];
+    lengths, kept, drawn, told = evaluated(
+        scripts,
+        """(points, lane) => { const made = newLane(); const lengths = [];
             for (let from = 0; from < points.length; from += 500) {
                 const tail = points.slice(Math.max(0, from - 500), from + 500);
                 mergeLane(made, {...lane, curve: {from: Math.max(0, from - 500), points: tail}});
                 lengths.push(made.curve.length);
             }
             return [lengths, made.curve, thin(made.curve, 1, 1000), made.counted.curve]; }""",
-        [points, lane()],
+        points,
+        lane(),
     )
     assert max(lengths) <= 8000 and len(drawn) <= 1000 and told == 125_000
     assert kept[:2000] == points[:2000]

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from comparisons.paths import RECORDINGS
 from comparisons.recordings import files
+from tests.browser.conftest import evaluated
 from tests.browser.test_scripts import lane
 
 SMOLLM2, TINY = 49_152, 4_096
@@ -45,7 +46,7 @@ def measured(label: str, perplexities: tuple[float, ...], tokens=TOKENS, ms=None
     )  # fmt: skip
 
 
-TOLD = """([lanes, vocabulary]) => {
+TOLD = """(lanes, vocabulary) => {
     const made = lanes.map(told => { const one = newLane(); mergeLane(one, told); return one; });
     const run = {header: {settings: {vocabulary}}, lanes: made};
     return run.lanes.map(one => { const {beside, ...found} = outcome(one, run); const {text, broke} = verdict(one, run);
@@ -53,7 +54,7 @@ TOLD = """([lanes, vocabulary]) => {
 
 
 def told(scripts: Page, *lanes: dict, vocabulary: int | None = SMOLLM2) -> list[dict]:
-    return scripts.evaluate(TOLD, [list(lanes), vocabulary])
+    return evaluated(scripts, TOLD, list(lanes), vocabulary)
 
 
 def outcomes(scripts: Page, *lanes: dict, vocabulary: int = SMOLLM2) -> list[str]:
@@ -180,7 +181,8 @@ def test_whatever_was_measured_has_one_outcome_each_and_both_agree(scripts):
 @pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.json")), ids=lambda path: path.stem)
 def test_no_recorded_run_that_is_shipped_says_that_streaming_broke_down(scripts, path):
     record = json.loads(files.dumps(files.load(path)))
-    lanes = scripts.evaluate(
+    lanes = evaluated(
+        scripts,
         """recording => { const run = historyOf(readRecording(recording, 'run'));
             return run.lanes.map(one => [one.kind, outcome(one, run).outcome, verdict(one, run)]); }""",
         record,
