@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,35 +17,23 @@ from tests.support.speaking import wait_until
 
 ray = pytest.importorskip("ray", reason="a sweep on Ray needs requirements-ray.txt")
 
-STARTS = 3
-"""A node that is not there after half a minute is given up by Ray: a busy machine may need another try."""
-
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator:
     from ray.cluster_utils import Cluster
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        yield from _cluster(Cluster())
-
-
-def _cluster(cluster) -> Iterator:
-    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: sockets are made in it
     small = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-    try:
-        for more in ({"temp_dir": folder}, {}):
-            for start in range(1, STARTS + 1):
-                try:
-                    cluster.add_node(**small, **more)
-                    break
-                except Exception:
-                    if start == STARTS:
-                        raise
-        yield cluster
-    finally:
-        cluster.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_TMPDIR", folder)  # short: sockets are made in it
+        cluster = Cluster()
+        try:
+            for _ in range(2):
+                cluster.add_node(wait=False, **small)
+            cluster.wait_for_nodes(timeout=240)  # a busy machine may need more than the usual half minute
+            yield cluster
+        finally:
+            cluster.shutdown()
 
 
 def _rows(folder: Path, name: str) -> list[dict]:
@@ -74,14 +61,14 @@ def test_more_cores_than_any_machine_has_are_refused_and_not_waited_for(cluster,
 
 def test_a_node_that_is_killed_in_the_middle_loses_no_cell(cluster, tmp_path: Path) -> None:
     out = tmp_path / "sweep.jsonl"
-    argv = ["--models", "sink", "--sinks", "0,1,4", "--cache", "64,128", "--tokens", "3000", "--out", str(out)]
+    argv = ["--models", "sink", "--sinks", "0,4", "--cache", "64,128", "--tokens", "2000", "--out", str(out)]
     cells_left_at_the_kill = []
 
     def kill_a_busy_node() -> None:
         wait_until(lambda: out.exists() and out.read_bytes().count(b"\n") > 0, seconds=300)
         wait_until(lambda: ray.available_resources().get("CPU", 0) == 0, seconds=60)
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
-        cells_left_at_the_kill.append(7 - out.read_bytes().count(b"\n"))
+        cells_left_at_the_kill.append(5 - out.read_bytes().count(b"\n"))
 
     killer = threading.Thread(target=kill_a_busy_node)
     killer.start()
@@ -90,7 +77,7 @@ def test_a_node_that_is_killed_in_the_middle_loses_no_cell(cluster, tmp_path: Pa
     assert cells_left_at_the_kill[0] > 0
     with SweepFile(out, resume=True) as file:
         rows = file.rows
-    assert len(rows) == len({row.cell for row in rows}) == 7
+    assert len(rows) == len({row.cell for row in rows}) == 5
     for row in rows:
         assert row.perplexity == pytest.approx(outcome(row.cell).perplexity, abs=1e-6)
     assert main(["sweep", *argv, "--ray", "127.0.0.1:1", "--resume"]) == 0  # nothing is left to ask a cluster for
