@@ -50,11 +50,10 @@ class OracleLayer(CacheLayerMixin):
 
     def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple[Tensor, Tensor]:
         """Keep the raw key; return all attended keys, each rotated from raw to its place."""
-        self.raw.append(turn(key_states.double(), -self.query_id, self.inv_freq))
+        self.raw.append(turn(key_states.double(), [-self.query_id], self.inv_freq))
         self.kept_values.append(value_states)
-        placed = [turn(self.raw[i], p, self.inv_freq) for i, p in zip(self.attended, self.places, strict=True)]
-        keys = torch.cat(placed, dim=-2).to(key_states.dtype)
-        return keys, torch.cat([self.kept_values[i] for i in self.attended], dim=-2)
+        raw, values = (torch.cat([kept[i] for i in self.attended], dim=-2) for kept in (self.raw, self.kept_values))
+        return turn(raw, self.places, self.inv_freq).to(key_states.dtype), values
 
     def get_seq_length(self) -> int:
         """Keys held before the token being read."""
@@ -69,13 +68,14 @@ class OracleLayer(CacheLayerMixin):
         return -1
 
 
-def turn(x: Tensor, places: int, inv_freq: Tensor | None) -> Tensor:
-    """Rotate the pairs (i, i + r/2) of the last dimension by places * inv_freq, as complex numbers."""
+def turn(x: Tensor, places: list[int], inv_freq: Tensor | None) -> Tensor:
+    """Rotate the pairs (i, i + r/2) of each (..., n, D) by its place, of n, times inv_freq, as complex numbers."""
     if inv_freq is None:
         return x
     half = len(inv_freq)
     pairs = torch.complex(x[..., :half], x[..., half : 2 * half])
-    pairs = pairs * torch.polar(torch.ones_like(inv_freq), places * inv_freq)
+    angles = torch.tensor(places)[:, None] * inv_freq  # (n, half)
+    pairs = pairs * torch.polar(torch.ones_like(angles), angles)
     return torch.cat([pairs.real, pairs.imag, x[..., 2 * half :]], dim=-1)
 
 
