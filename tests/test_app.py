@@ -19,6 +19,7 @@ from gradio_client.exceptions import AppError
 
 from app import main
 from comparisons.page.build import build
+from comparisons.page.forms import Form
 from comparisons.page.gradio_internals import spare_searches
 from comparisons.page.library import first_paint, library
 from comparisons.page.serve import check_address
@@ -28,8 +29,7 @@ from streaming.errors import SettingsError
 from tests.support import speaking
 from tests.support.serving import command, free_port, served
 
-GOOD = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 0, "seed": 3, "lanes": [], "positions": "cache",
-        "model": "tiny", "source": "prompts", "after": "stop"}  # fmt: skip
+GOOD = {**Form(recent=28, budget_mb=1, pace=0, seed=3).values(), "model": "tiny"}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def frames_of(job) -> list[dict]:
 
 def test_a_run_reads_until_its_dense_lane_is_full_and_stops_with_its_visitor(app, client):
     job = client.submit(*GOOD.values(), api_name="/start")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240  # other work may have the machine
     while not (frames := frames_of(job)) or frames[-1]["lanes"][0]["status"] != "stopped":
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -103,7 +103,7 @@ def test_what_only_javascript_calls_numbers_gets_our_words_too(app, value):
     calls = f"{app[0]}gradio_api/call/start"
     asked = httpx.post(
         calls,
-        content=f'{{"data": [{value}, 28, 1, 0, 0, [], "cache", "", "prompts", "stop"]}}',
+        content=f'{{"data": [{value}, 28, 1, 0, 0, [], "cache", "", "prompts", "stop", "read", 0]}}',
         headers={"content-type": "application/json"},
     )
     said = httpx.get(f"{calls}/{asked.json()['event_id']}", timeout=30).text
@@ -149,7 +149,7 @@ def test_a_text_that_is_too_long_gets_our_words(app):
 
 def test_a_bundled_model_can_be_read_with_beside_the_servers_own(client):
     job = client.submit(*{**GOOD, "model": "vanilla", "pace": 50}.values(), api_name="/start")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240  # other work may have the machine
     while len(frames := frames_of(job)) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests.load.ends import end_by, in_a_namespace
 from tests.support import speaking
+from tests.support.clients import VALUES as SENT
 from tests.support.clients import Site
 from tests.support.serving import ROOT, free_port, served, wait_for
 
@@ -178,7 +179,7 @@ def test_any_query_gets_the_page_and_is_no_part_of_its_markup(site, query):
 
 
 @QUICK
-@given(values=st.lists(VALUES, min_size=10, max_size=10))
+@given(values=st.lists(VALUES, min_size=len(SENT), max_size=len(SENT)))
 def test_any_values_start_a_run_or_get_our_words(site, values):
     body = {"data": values, "fn_index": site.start, "session_hash": "fuzz"}
     headers = {"content-type": "application/json"}

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-VALUES = {"sinks": 4, "recent": 28, "budget_mb": 1, "pace": 100, "seed": 3, "lanes": [], "positions": "cache",
-          "model": "", "source": "prompts", "after": "stop"}  # fmt: skip
+from comparisons.page.forms import Form
+
+VALUES = Form(recent=28, budget_mb=1, seed=3).values()
 
 PLAIN = {"timeout": 60, "verify": False}
 """Plain HTTP needs no certificates: reading them takes a client 44 ms of a core."""
