@@ -60,7 +60,6 @@ def test_a_command_runs_far_from_the_repository(installed, tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout.splitlines()[-1])["recording"] == str(out)
-    assert run("-m", "streaming_llm", "serve", "--help", cwd=tmp_path, path=installed).returncode == 0
 
 
 EVERYTHING = """
@@ -109,7 +108,9 @@ def test_only_what_names_a_module_is_renamed():
 
 def test_it_calls_its_commands_what_they_are_called_there(installed, tmp_path):
     for argv, name in ((("--help",), "streaming-llm"), (("serve", "--help"), "streaming-llm serve")):
-        said = run("-m", "streaming_llm", *argv, cwd=tmp_path, path=installed).stdout
+        ended = run("-m", "streaming_llm", *argv, cwd=tmp_path, path=installed)
+        said = ended.stdout
+        assert ended.returncode == 0, ended.stderr
         assert f"usage: {name} [-h]" in said and "python -m" not in said
 
 

@@ -107,12 +107,12 @@ def test_the_least_and_the_greatest_budget_can_be_measured(budget: int) -> None:
     assert found.in_context > 1
 
 
-def test_what_a_card_says_is_what_the_tables_say(measured: Quality) -> None:
-    """The same stream, the same tokens: the figures are equal, not near."""
-    if measured.model != "sink":
-        pytest.skip("the tables are made alike for every model")
-    loaded = models.load(measured.model)
-    request = Request(tokens=TOKENS, seed=17, sampled=PLACES)
+def test_what_a_card_says_is_what_the_tables_say() -> None:
+    """The same stream, the same tokens: the figures are equal, not near, however few they are of."""
+    loaded = models.load("sink")
+    measured = measure(loaded, seed=17, tokens=2000, places=10)
+    assert measured.recall.cached_right > 0 and measured.recall.evicted > 0
+    request = Request(tokens=2000, seed=17, sampled=10)
     for name, mine in (("table 2", measured.sinks), ("table 6", measured.budgets)):
         rows = run(EXPERIMENTS[name], [prepare(EXPERIMENTS[name], loaded, request)]).rows
         assert {row.row: row.perplexity for row in rows} == pytest.approx(mine, rel=1e-9)

@@ -503,7 +503,7 @@ def test_lanes_of_all_runs_share_the_memory_and_the_one_that_finds_none_says_so(
     memory = KvMemory(40 * 64 * BYTES_PER_TOKEN)
     sessions = Sessions(loaded(), memory=memory)
     settings = Form(recent=28, pace=0, budget_mb=512).settings()
-    *_, last = sessions.frames("anna", replace(settings, max_tokens=5000))
+    *_, last = sessions.frames("anna", replace(settings, max_tokens=3000))
     dense, sinks = last["lanes"]
     assert (dense["reason"], sinks["reason"]) == ("memory", "tokens")
     assert 0 < dense["kv_allocated_bytes"] <= memory.limit_bytes
