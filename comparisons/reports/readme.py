@@ -14,7 +14,7 @@ from pathlib import Path
 from comparisons.files import write_whole
 from comparisons.paths import ROOT
 from comparisons.reports.cards import card, headlines
-from comparisons.reports.results_pages import PAGES, headline, page, quality
+from comparisons.reports.results_pages import headline, page, quality, result_pages
 from streaming import models
 from streaming.errors import SettingsError
 from streaming.loading import packaged
@@ -47,7 +47,7 @@ def pages() -> dict[Path, str]:
         ROOT / "README.md": {"figures": _figures, "real": partial(headline, packaged.NAME)},
         **cards,
     }
-    whole = {ROOT / "docs" / "results" / name: page(name) for name in PAGES}
+    whole = {ROOT / "docs" / "results" / name: page(name) for name in result_pages()}
     return {path: with_sections(path.read_text("utf-8"), sections) for path, sections in every.items()} | whole
 
 

@@ -1,6 +1,6 @@
 """The pages in `docs/results/`, made whole of files of the repository: nothing in them is written by hand.
 
-A page is an entry in `PAGES`. `python -m comparisons report` writes them all; a test fails where one is out of date.
+A page is an entry of `result_pages`. `python -m comparisons report` writes them; a test fails where one is out of date.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from comparisons.reports.markdown import markdown, number, table
 from streaming import models
 from streaming.errors import SettingsError
 
-__all__ = ["PAGES", "Page", "headline", "kept", "marathon", "measured_models", "other", "page", "quality"]
+__all__ = ["Page", "headline", "kept", "marathon", "measured_models", "other", "page", "quality", "result_pages"]
 
 _MIB = 2**20
 
@@ -38,12 +38,12 @@ class Page:
 
 
 def page(name: str) -> str:
-    """A page of `PAGES`, whole.
+    """A page of `result_pages`, whole.
 
     Raises:
         SettingsError: a file that it is made of is missing.
     """
-    one = PAGES[name]
+    one = result_pages()[name]
     written = "<!-- written by `python -m comparisons report` -->"
     return f"{written}\n\n# {one.title}\n\n{one.about}\n\n{one.body()}\n"
 
@@ -108,7 +108,7 @@ def _file(name: str) -> str:
 
 
 def _index() -> str:
-    others = [f"- [{one.title}]({name}): {one.about}" for name, one in PAGES.items() if one.body is not _index]
+    others = [f"- [{one.title}]({name}): {one.about}" for name, one in result_pages().items() if one.body is not _index]
     return "\n".join(others)
 
 
@@ -179,30 +179,33 @@ def marathon(known: Mapping[str, Any], *, aimed: bool = True) -> str:
 MEASURED = ("table 1", "table 2", "table 3", "table 6", "table 7", "figure 10")
 """What must be there; figures 3 and 5 are shown where they were measured, too."""
 
-PAGES: Mapping[str, Page] = {
-    "README.md": Page(title="Results", about="What was measured, and how, by `make results`.", body=_index),
-    "bundled-models.md": Page(
-        title="The bundled models",
-        about="What each of them does under each policy, beside what was aimed at.",
-        body=_models,
-    ),
-    "paper.md": Page(
-        title="The paper’s experiments",
-        about="Its tables and figures on the bundled models, with the paper’s own numbers beside.",
-        body=_paper,
-    ),
-    "long-stream.md": Page(
-        title="A long stream",
-        about="Four million tokens under attention sinks, in one run that can be killed and gone on with.",
-        body=_long_stream,
-    ),
-    **{
-        f"{model}.md": Page(
-            title=f"The paper’s experiments on {model}",
-            about=f"What was measured of `{model}` by `make results MODEL={model}`.",
-            body=partial(other, RESULTS / model),
-        )
-        for model in measured_models()
-    },
-    "speed.md": Page(title="Speed", about=speed.ABOUT, body=speed.speed),
-}
+
+def result_pages() -> Mapping[str, Page]:
+    """All of them, by the names of their files; of other models those that something was kept of."""
+    return {
+        "README.md": Page(title="Results", about="What was measured, and how, by `make results`.", body=_index),
+        "bundled-models.md": Page(
+            title="The bundled models",
+            about="What each of them does under each policy, beside what was aimed at.",
+            body=_models,
+        ),
+        "paper.md": Page(
+            title="The paper’s experiments",
+            about="Its tables and figures on the bundled models, with the paper’s own numbers beside.",
+            body=_paper,
+        ),
+        "long-stream.md": Page(
+            title="A long stream",
+            about="Four million tokens under attention sinks, in one run that can be killed and gone on with.",
+            body=_long_stream,
+        ),
+        **{
+            f"{model}.md": Page(
+                title=f"The paper’s experiments on {model}",
+                about=f"What was measured of `{model}` by `make results MODEL={model}`.",
+                body=partial(other, RESULTS / model),
+            )
+            for model in measured_models()
+        },
+        "speed.md": Page(title="Speed", about=speed.ABOUT, body=speed.speed),
+    }

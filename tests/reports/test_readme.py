@@ -13,7 +13,7 @@ from comparisons.paths import RESULTS
 from comparisons.recordings import files, player
 from comparisons.reports import readme as report
 from comparisons.reports.cards import card, side_by_side
-from comparisons.reports.results_pages import PAGES, headline, measured_models, other, page, quality
+from comparisons.reports.results_pages import headline, measured_models, other, page, quality, result_pages
 from streaming import models
 from streaming.errors import SettingsError
 from tests.support.results import result
@@ -43,8 +43,8 @@ def row(page: str, begin: str) -> list[str]:
 
 def test_readme_and_cards_hold_what_was_measured() -> None:
     pages = report.pages()
-    assert len(pages) == 1 + len(models.available()) + len(PAGES)
-    assert {path.name for path in (ROOT / "docs" / "results").glob("*.md")} == PAGES.keys()
+    assert len(pages) == 1 + len(models.available()) + len(result_pages())
+    assert {path.name for path in (ROOT / "docs" / "results").glob("*.md")} == result_pages().keys()
     for path, text in pages.items():
         assert path.read_text("utf-8") == text, f"{path.name}: run python -m comparisons report"
 
@@ -54,7 +54,7 @@ def test_the_readme_is_short_and_links_every_page_of_results() -> None:
     assert len(readme.splitlines()) <= 200
     assert "](docs/results/README.md)" in readme
     index = page("README.md")
-    assert all(f"]({name})" in index for name in PAGES if name != "README.md")
+    assert all(f"]({name})" in index for name in result_pages() if name != "README.md")
 
 
 def test_the_papers_tables_stand_beside_the_papers_own_numbers() -> None:

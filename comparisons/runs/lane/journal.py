@@ -81,8 +81,7 @@ class Journal:
         self._status: Status = "waiting"
         self._reason: Reason | None = None
         self._message = ""
-        self._tokens = 0
-        self._seconds = 0.0
+        self._tokens, self._seconds = 0, 0.0
         self._kv = KvUse()
         self._curve = Curve(window, stride)
         self._rate = RecentRate()
