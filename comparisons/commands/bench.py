@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 
 from comparisons.commands.shared.arguments import add_model, use_threads
 from comparisons.experiments.bench import BenchSettings, Measurement, bench, hardware, peers
 from comparisons.experiments.bench.shapes import SHAPES, Shaped, shaped
 from comparisons.files import check_output, keep
 from comparisons.metrics import finite_or_none
+from comparisons.versions import versions
 from streaming import models
 from streaming.models import LoadedModel
 
@@ -134,12 +134,7 @@ def _peers(gguf: str | None, loaded: LoadedModel | Shaped, threads: int) -> list
 
 
 def _about() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "machine": platform.machine(),
-    }
+    return {**versions(), "machine": platform.machine()}
 
 
 def _name(device: torch.device) -> str:

@@ -20,7 +20,6 @@ from comparisons.recordings.dialogues import DialogueRecording
 from comparisons.runs.dialogue.records import TurnRecord
 from comparisons.runs.dialogue.run import Dialogue
 from comparisons.runs.dialogue.settings import DialogueSettings, sampling_of
-from comparisons.runs.dialogue.telling import DialogueTeller
 from comparisons.text.chat import ChatForm
 from streaming import models
 from streaming.errors import SettingsError
@@ -111,9 +110,9 @@ def _kept(dialogue: Dialogue, arguments: argparse.Namespace, out: Path) -> int:
     try:
         with dialogue:
             if dialogue.settings.prompts:
-                _tell(dialogue, teller, quiet=arguments.json)
+                _tell(dialogue, quiet=arguments.json)
             else:
-                _converse(dialogue, teller)
+                _converse(dialogue)
     except KeyboardInterrupt:
         ended = 130
     finally:
@@ -134,30 +133,33 @@ def _say(recording: DialogueRecording, out: Path, *, in_json: bool) -> None:
             print(f"{table(recording)}\n\n{shown(out)}")
 
 
-def _converse(dialogue: Dialogue, teller: DialogueTeller) -> None:
-    """A person asks, every lane answers, until the input ends."""
+def _converse(dialogue: Dialogue) -> None:
+    """A person asks, every lane answers, until the input or all lanes have ended."""
     for turn, line in enumerate(line for line in iter(sys.stdin.readline, "") if line.strip()):
         dialogue.ask(line)
-        while not (answers := _answers(dialogue, teller, turn)) and not dialogue.wait(_LOOK_SECONDS):
-            pass
+        ended = False
+        while not (answers := _answers(dialogue, turn)):
+            if ended:
+                return
+            ended = dialogue.wait(_LOOK_SECONDS)
         print(beside(answers), flush=True)
 
 
-def _tell(dialogue: Dialogue, teller: DialogueTeller, *, quiet: bool) -> None:
+def _tell(dialogue: Dialogue, *, quiet: bool) -> None:
     """Every turn as soon as all lanes that still answer have answered it."""
     told, ended = 0, False
     while not ended:
         ended = dialogue.wait(_LOOK_SECONDS)
-        while not quiet and (answers := _answers(dialogue, teller, told)):
+        while not quiet and (answers := _answers(dialogue, told)):
             record = next(iter(answers.values()))
             print(f"\n{record['turn'] + 1}. {printable(record['message'])}")
             print(beside(answers), flush=True)
             told += 1
 
 
-def _answers(dialogue: Dialogue, teller: DialogueTeller, turn: int) -> dict[str, TurnRecord]:
+def _answers(dialogue: Dialogue, turn: int) -> dict[str, TurnRecord]:
     """The answers of all lanes that have not ended, once they are all there; none before."""
-    going = {lane["label"] for lane in teller.whole()["lanes"] if lane["status"] not in ("stopped", "failed")}
+    going = dialogue.going
     found = {label: records[turn] for label, records in dialogue.records().items() if len(records) > turn}
     return found if going <= found.keys() else {}
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict
 from itertools import accumulate
 from typing import Any
 
 import torch
-import transformers
 
 from comparisons.experiments.marathon import Marathon
 from comparisons.experiments.stretches import TEXT_TOKENS, Stretch, Text
@@ -24,6 +22,7 @@ from comparisons.recordings.format import LaneRecording, Recording, TextMoment
 from comparisons.recordings.recorder import spread
 from comparisons.runs.frames import CurvePoint, Event, EventKind, Header, LaneNumbers, RssPoint, RunNumbers
 from comparisons.text.detokenise import Detokeniser
+from comparisons.versions import versions
 
 __all__ = ["figures", "recording", "stretch_rows", "table"]
 
@@ -149,11 +148,7 @@ def _header(marathon: Marathon) -> Header:
         "stride": settings.stretch,
         "lanes": [settings.policy.label],
         "settings": {"max_tokens": settings.tokens, "chunk": settings.chunk, "answers": False},
-        "versions": {
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
         "recorded_at": marathon.begun,
     }
 

@@ -9,7 +9,7 @@ from comparisons.runs.pacing import story_pace
 from streaming.errors import SettingsError
 from streaming.policy import Policy
 
-__all__ = ["MOST_LANES", "PACE", "LaneSettings", "LiveSettings", "RunSettings"]
+__all__ = ["MOST_LANES", "PACE", "LaneSettings", "LiveSettings", "RunSettings", "check_lanes"]
 
 MIB = 2**20
 
@@ -18,6 +18,14 @@ MOST_LANES = 8
 PACE = Range(min=0.5, max=100_000, unit="tokens per second", whole=False, optional=True)
 
 KV_BUDGET = Range(min=2**16, max=2**36, unit="bytes")
+
+
+def check_lanes(what: str, lanes: tuple[Policy, ...]) -> None:
+    """Refuse too many lanes for "A run", say, none, or one that is there twice."""
+    if not 1 <= len(lanes) <= MOST_LANES:
+        raise SettingsError(f"{what} has from 1 to {MOST_LANES} lanes, not {len(lanes)}.")
+    if len({lane.label for lane in lanes}) < len(lanes):
+        raise SettingsError("Two lanes have the same policy: leave one out, or change it.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,10 +89,7 @@ class RunSettings(LaneSettings):
         LaneSettings.__post_init__(self)
         if not isinstance(self.lanes, tuple) or not all(isinstance(lane, Policy) for lane in self.lanes):
             raise SettingsError("lanes must be a tuple of policies.")
-        if not 1 <= len(self.lanes) <= MOST_LANES:
-            raise SettingsError(f"A run has from 1 to {MOST_LANES} lanes, not {len(self.lanes)}.")
-        if len({lane.label for lane in self.lanes}) < len(self.lanes):
-            raise SettingsError("Two lanes have the same policy: leave one out, or change it.")
+        check_lanes("A run", self.lanes)
 
     @property
     def smallest_cache(self) -> int | None:

@@ -9,22 +9,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import torch
-import transformers
 
 from comparisons.metrics import process_rss_bytes
 from comparisons.runs.frames import FRAME_VERSION, TAIL_POINTS, Frame, Header, LaneFrame, RssPoint, RssTail, checked
 from comparisons.runs.lane.journal import Journal
+from comparisons.runs.overlap import KEPT_FRAMES, Overlap
 from comparisons.runs.settings import RunSettings
 from comparisons.runs.steering import Steering
 from comparisons.text.feeds import Source
+from comparisons.versions import versions
 from streaming.loading.machine import read_machine
 from streaming.models import LoadedModel
 
 __all__ = ["Teller", "header"]
-
-
-_KEPT_FRAMES = 512
-"""Of so many frames it is known where they ended, for a reader who comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +39,15 @@ class Teller:
     def __init__(self, run_id: str, header: Header, steering: Steering, journals: Sequence[Journal]) -> None:
         """Nothing is told yet."""
         self._id, self._header, self._steering, self._journals = run_id, header, steering, journals
-        self._nothing = _Ends((0,) * len(journals), (0,) * len(journals), 0)
-        self._ends: dict[int, _Ends] = {}
-        self._seq, self._with_header = 0, True
-        self._from = self._known = self._nothing
-        self._rss: deque[RssPoint] = deque(maxlen=_KEPT_FRAMES)
+        self._overlap = Overlap(_Ends((0,) * len(journals), (0,) * len(journals), 0))
+        self._rss: deque[RssPoint] = deque(maxlen=KEPT_FRAMES)
         self._rss_count = 0
 
     def frame(self) -> Frame:
         """The run as it is now; what it told two frames ago is left out."""
         state = self._steering.state  # asked for first: a frame that says "finished" is taken after the end
         seconds = round(self._steering.clock.seconds(), 3)
-        start = self._from
+        start = self._overlap.start
         lanes = [
             journal.snapshot(points, answers)
             for journal, points, answers in zip(self._journals, start.points, start.answers, strict=True)
@@ -62,7 +56,7 @@ class Teller:
         frame: Frame = {
             "version": FRAME_VERSION,
             "run": self._id,
-            "seq": self._seq,
+            "seq": self._overlap.seq,
             "seconds": seconds,
             "state": state,
             "recorded": False,
@@ -70,15 +64,14 @@ class Teller:
             "rss": self._rss_tail(RssPoint(max(lane["tokens"] for lane in lanes), rss_bytes, seconds), start.rss),
             "lanes": lanes,
         }
-        if self._with_header:
+        if self._overlap.with_header:
             frame["header"] = self._header
-        self._note(lanes)
+        self._overlap.told(self._ends_of(lanes))
         return checked(frame)
 
     def rewind(self, seq: int | None) -> None:
-        """Tell the next frame to somebody who saw frame `seq` last, or who knows nothing: it carries the header."""
-        self._with_header = True
-        self._from = self._known = self._nothing if seq is None else self._ends.get(seq, self._nothing)
+        """See `Overlap.rewind`."""
+        self._overlap.rewind(seq)
 
     def ending(self) -> dict[str, object]:
         """How the run ended, for the log: numbers and fixed words."""
@@ -88,16 +81,12 @@ class Teller:
             "reasons": [journal.reason or "left" for journal in self._journals],
         }
 
-    def _note(self, lanes: Sequence[LaneFrame]) -> None:
-        ends = _Ends(
+    def _ends_of(self, lanes: Sequence[LaneFrame]) -> _Ends:
+        return _Ends(
             tuple(lane["curve"]["from"] + len(lane["curve"]["points"]) for lane in lanes),
             tuple(lane["answers"]["from"] + len(lane["answers"]["items"]) for lane in lanes),
             self._rss_count,
         )
-        self._from, self._known = self._known, ends
-        self._ends[self._seq] = ends
-        self._ends.pop(self._seq - _KEPT_FRAMES, None)
-        self._seq, self._with_header = self._seq + 1, False
 
     def _rss_tail(self, point: RssPoint, told: int) -> RssTail:
         self._rss.append(point)
@@ -131,10 +120,6 @@ def header(
         "stride": settings.stride,
         "lanes": lanes,
         "settings": asdict(settings) | {"lanes": lanes, **placed, "vocabulary": vocabulary},
-        "versions": {
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
         "recorded_at": began.isoformat(timespec="seconds"),
     }

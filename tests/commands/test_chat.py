@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -67,6 +69,30 @@ def test_messages_of_ones_own_come_through_a_pipe(tmp_path):
     assert chat.wait(timeout=240) == 0, chat.told()
     for lane in dialogues.load(out).lanes:
         assert [record["message"] for record in lane.turns] == ["Who is there?", "What now?"]
+
+
+class Typed(io.StringIO):
+    """Lines that a person types at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_each_line_is_answered_until_the_input_ends(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", Typed("Who is there?\n\nWhat now?\n"))
+    out = tmp_path / "chat.json"
+    assert main([*SHORT, "--prompts", "-", "--out", str(out)]) == 0
+    for lane in dialogues.load(out).lanes:
+        assert [record["message"] for record in lane.turns] == ["Who is there?", "What now?"]
+    assert capsys.readouterr().out.count("sinks:4+60") >= 3
+
+
+def test_at_a_terminal_a_dialogue_whose_lanes_have_ended_ends_in_its_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", Typed("Who is there?\n" * 3))
+    out = tmp_path / "chat.json"
+    assert main([*SHORT, "--turns", "1", "--prompts", "-", "--out", str(out)]) == 0
+    assert [lane.reason for lane in dialogues.load(out).lanes] == ["turns", "turns"]
+    assert "chat.json" in capsys.readouterr().out
 
 
 def test_a_recorded_dialogue_is_the_history_of_another(kept, tmp_path):

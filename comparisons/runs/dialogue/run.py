@@ -10,14 +10,10 @@ message is the next prompt. What goes wrong in one lane ends that lane, in words
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-
-import torch
-import transformers
 
 from comparisons.runs.cores import Cores
 from comparisons.runs.dialogue.frames import DialogueFrame, DialogueHeader
@@ -36,6 +32,7 @@ from comparisons.runs.settings import LaneSettings, LiveSettings
 from comparisons.text.chat import ChatForm
 from comparisons.text.requests import requests
 from comparisons.text.told import told_requests
+from comparisons.versions import versions
 from streaming.loading.machine import read_machine
 from streaming.models import LoadedModel
 from streaming.policy import Policy
@@ -158,11 +155,7 @@ class Dialogue(Going[DialogueFrame]):
                 "top_p": sampling.top_p,
                 "repetition_penalty": sampling.repetition_penalty,
             },
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "transformers": transformers.__version__,
-            },
+            "versions": versions(),
             "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
@@ -170,6 +163,11 @@ class Dialogue(Going[DialogueFrame]):
         """What was measured so far, by the label of the lane."""
         return {speaker.policy.label: list(speaker.records) for speaker in self._speakers}
 
+    @property
+    def going(self) -> set[str]:
+        """The labels of the lanes that have not ended."""
+        return {speaker.policy.label for speaker in self._speakers if speaker.reason is None}
+
     def _lane_ended(self) -> None:
-        if all(speaker.reason for speaker in self._speakers):
+        if not self.going:
             self._steering.end()

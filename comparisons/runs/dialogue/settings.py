@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from comparisons.limits import Range, check_limits, limited
-from comparisons.runs.settings import MOST_LANES, PACE
+from comparisons.runs.settings import PACE, check_lanes
 from comparisons.text.chat import ChatForm
-from streaming.errors import SettingsError
 from streaming.generate import Sampling
 from streaming.models import LoadedModel
 from streaming.policy import Policy
@@ -48,10 +47,7 @@ class DialogueSettings:
     def __post_init__(self) -> None:
         """Refuse what is out of range, or twice there."""
         check_limits(self)
-        if not 1 <= len(self.lanes) <= MOST_LANES:
-            raise SettingsError(f"A dialogue has from 1 to {MOST_LANES} lanes, not {len(self.lanes)}.")
-        if len({lane.label for lane in self.lanes}) < len(self.lanes):
-            raise SettingsError("Two lanes have the same policy: leave one out, or change it.")
+        check_lanes("A dialogue", self.lanes)
 
 
 def sampling_of(

@@ -8,12 +8,10 @@ from comparisons.runs.dialogue.breaking import broke
 from comparisons.runs.dialogue.frames import DialogueFrame, DialogueHeader
 from comparisons.runs.dialogue.speaker import Speaker
 from comparisons.runs.frames import FRAME_VERSION
+from comparisons.runs.overlap import Overlap
 from comparisons.runs.steering import Steering
 
 __all__ = ["DialogueTeller"]
-
-_KEPT_FRAMES = 512
-"""Of so many frames it is known where they ended, for a reader who comes back."""
 
 
 class DialogueTeller:
@@ -22,22 +20,19 @@ class DialogueTeller:
     def __init__(self, run_id: str, header: DialogueHeader, steering: Steering, speakers: Sequence[Speaker]) -> None:
         """Nothing is told yet."""
         self._id, self._header, self._steering, self._speakers = run_id, header, steering, speakers
-        self._nothing = (0,) * len(speakers)
-        self._ends: dict[int, tuple[int, ...]] = {}
-        self._seq, self._with_header = 0, True
-        self._from = self._known = self._nothing
+        self._overlap = Overlap((0,) * len(speakers))
 
     def frame(self) -> DialogueFrame:
         """The dialogue as it is now; the turns that it told two frames ago are left out."""
-        frame = self._told(self._from)
-        if self._with_header:
+        frame = self._told(self._overlap.start)
+        if self._overlap.with_header:
             frame["header"] = self._header
-        self._note(tuple(lane["done"] for lane in frame["lanes"]))
+        self._overlap.told(tuple(lane["done"] for lane in frame["lanes"]))
         return frame
 
     def whole(self) -> DialogueFrame:
         """The dialogue as it is now, with all of its turns and the header."""
-        return {**self._told(self._nothing), "header": self._header}
+        return {**self._told(self._overlap.nothing), "header": self._header}
 
     def _told(self, starts: Sequence[int]) -> DialogueFrame:
         state = self._steering.state  # asked for first: a frame that says "finished" is taken after the end
@@ -49,7 +44,7 @@ class DialogueTeller:
             "version": FRAME_VERSION,
             "kind": "dialogue",
             "run": self._id,
-            "seq": self._seq,
+            "seq": self._overlap.seq,
             "seconds": round(self._steering.clock.seconds(), 3),
             "state": state,
             "recorded": False,
@@ -57,9 +52,8 @@ class DialogueTeller:
         }
 
     def rewind(self, seq: int | None) -> None:
-        """Tell the next frame to somebody who saw frame `seq` last, or who knows nothing: it carries the header."""
-        self._with_header = True
-        self._from = self._known = self._nothing if seq is None else self._ends.get(seq, self._nothing)
+        """See `Overlap.rewind`."""
+        self._overlap.rewind(seq)
 
     def ending(self) -> dict[str, object]:
         """How the dialogue ended, for the log: numbers and fixed words."""
@@ -68,9 +62,3 @@ class DialogueTeller:
             "turns": [len(speaker.records) for speaker in self._speakers],
             "reasons": [speaker.reason or "left" for speaker in self._speakers],
         }
-
-    def _note(self, ends: tuple[int, ...]) -> None:
-        self._from, self._known = self._known, ends
-        self._ends[self._seq] = ends
-        self._ends.pop(self._seq - _KEPT_FRAMES, None)
-        self._seq, self._with_header = self._seq + 1, False
