@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import settings
@@ -9,6 +12,7 @@ from hypothesis import settings
 from streaming import models
 from streaming.loading import packaged
 from streaming.models import LoadedModel
+from tests.support.speaking import wait_until
 
 torch.set_num_threads(1)
 settings.register_profile("busy", deadline=None, max_examples=60)
@@ -21,3 +25,19 @@ def smollm2() -> LoadedModel:
     if not packaged.is_here():
         pytest.skip("smollm2 is not on this machine: make smollm2")
     return models.load("smollm2", device="cpu", dtype="bfloat16")
+
+
+@pytest.fixture
+def made(monkeypatch) -> Iterator[list]:
+    """All `Sessions` that a test makes; they end with it: a lane that still reads when its process ends aborts that."""
+    from comparisons.server.sessions import Sessions
+
+    servers: list[Sessions] = []
+    make = Sessions.__init__
+    monkeypatch.setattr(
+        Sessions, "__init__", lambda self, *args, **more: (servers.append(self), make(self, *args, **more))[1]
+    )
+    yield servers
+    for server in servers:
+        server.close()
+    wait_until(lambda: not any(thread.name.startswith("session ") for thread in threading.enumerate()))

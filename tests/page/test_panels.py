@@ -15,6 +15,8 @@ from comparisons.runs.lane.questions import MOST_CHARACTERS
 from comparisons.server.sessions import Sessions
 from tests.support.speaking import loaded
 
+pytestmark = pytest.mark.usefixtures("made")
+
 
 def test_a_payload_is_the_frame_without_any_markup():
     frame = {"text": "</script><b>{{x}} ${y} \\ é", "nothing": None}
@@ -109,4 +111,4 @@ def test_the_scripts_know_their_words_and_their_plotly():
     page = json.loads(text.split("\n", 1)[0].removeprefix("const PAGE = ").removesuffix(";"))
     assert page["plotly"] == "vendor/plotly.js"
     assert page["words"]["start"] == language("en")["start"]
-    assert page["markup"].count("<template data-part=") == 7
+    assert page["markup"].count("<template data-part=") == 8

@@ -16,6 +16,8 @@ from tests.support.speaking import loaded
 
 MB = 10**6
 
+pytestmark = pytest.mark.usefixtures("made")
+
 
 def test_a_model_is_measured_once_and_its_limits_are_the_servers():
     fits = Fits(KvMemory(8 * MB), runs=2, cores=2)

@@ -25,19 +25,7 @@ SETTINGS = Form(recent=28, pace=200).settings()
 
 HASTY = Patience(hold_seconds=0.3, grace_seconds=0.8)
 
-
-@pytest.fixture(autouse=True)
-def made(monkeypatch) -> Iterator[list[Sessions]]:
-    """All sessions that a test makes; they end with it."""
-    servers: list[Sessions] = []
-    make = Sessions.__init__
-    monkeypatch.setattr(
-        Sessions, "__init__", lambda self, *args, **more: (servers.append(self), make(self, *args, **more))[1]
-    )
-    yield servers
-    for server in servers:
-        server.close()
-    wait_until(lambda: not any(thread.name.startswith("session ") for thread in threading.enumerate()))
+pytestmark = pytest.mark.usefixtures("made")
 
 
 @pytest.fixture
