@@ -10,7 +10,7 @@ import html
 from pathlib import Path
 from string import Template
 
-from comparisons.page.scripts import asset, harmless, script
+from comparisons.page.scripts import asset, harmless, script, style
 from comparisons.page.static import StaticFile, plotly_source
 from comparisons.page.words import Words
 from comparisons.recordings.dialogues import DialogueRecording
@@ -47,7 +47,7 @@ def _filled(words: Words, *, recording: str, plotly: str) -> str:
     return Template(asset("alone.html")).substitute(
         language=words.language,
         title=html.escape(words["title"]),
-        style=asset("panel.css") + asset("chat.css") + asset("alone.css"),
+        style=style() + asset("alone.css"),
         script=script(words, "alone", {"plotly": None, "fields": [], "recordings": [], "shell": None}),
         recording=recording,
         plotly=plotly,

@@ -13,8 +13,8 @@ from pathlib import Path
 from comparisons import paths
 from comparisons.page import export, panels
 from comparisons.page.document import Head
-from comparisons.page.library import FIRST_PAINT, KeptDialogue, KeptRun, first_paint
-from comparisons.page.scripts import asset, page_script
+from comparisons.page.library import FIRST_PAINT, Kept, first_paint
+from comparisons.page.scripts import page_script, style
 from comparisons.page.static import StaticFile, plotly_file
 from comparisons.page.words import Words, languages
 
@@ -36,7 +36,7 @@ class PageFiles:
     all: Sequence[StaticFile]
 
 
-def page_files(runs: Sequence[KeptRun | KeptDialogue]) -> PageFiles:
+def page_files(runs: Sequence[Kept]) -> PageFiles:
     """The files of the pages of all languages.
 
     Args:
@@ -47,13 +47,13 @@ def page_files(runs: Sequence[KeptRun | KeptDialogue]) -> PageFiles:
     scripts = {
         code: _script_file(words, plotly.url, _offers(runs, shells[code])) for code, words in languages().items()
     }
-    style = StaticFile(Path("panel.css"), "text/css", (asset("panel.css") + asset("chat.css")).encode())
+    sheet = StaticFile(Path("panel.css"), "text/css", style().encode())
     picture = StaticFile(paths.ASSETS / "preview.png", "image/png")
     known, painted = tuple(languages().values()), first_paint(runs) or ""
     heads = {
         words.language: Head(
             words=words,
-            style=style.url,
+            style=sheet.url,
             fonts=panels.fonts(),
             script=scripts[words.language].url,
             picture=picture.url,
@@ -65,7 +65,7 @@ def page_files(runs: Sequence[KeptRun | KeptDialogue]) -> PageFiles:
     return PageFiles(
         scripts={code: file.url for code, file in scripts.items()},
         heads=heads,
-        all=[plotly, style, picture, *shells.values(), *scripts.values(), *(run.file for run in runs)],
+        all=[plotly, sheet, picture, *shells.values(), *scripts.values(), *(run.file for run in runs)],
     )
 
 
@@ -74,6 +74,6 @@ def _script_file(words: Words, plotly_url: str, offers: Mapping[str, object]) ->
     return StaticFile(Path(f"panel-{words.language}.js"), "text/javascript", script.encode())
 
 
-def _offers(runs: Sequence[KeptRun | KeptDialogue], shell: StaticFile) -> dict[str, object]:
+def _offers(runs: Sequence[Kept], shell: StaticFile) -> dict[str, object]:
     about = [run.about() for run in runs]
     return {"recordings": about, "painted": FIRST_PAINT, "shell": {"url": shell.url, "place": export.PLACE}}

@@ -14,7 +14,7 @@ from comparisons.page.words import Words, languages
 from comparisons.text.choices import MOST_CHARACTERS, MOST_FILE_BYTES
 from streaming import models
 
-__all__ = ["HOSTS", "asset", "escaped", "harmless", "page_script", "script"]
+__all__ = ["HOSTS", "asset", "escaped", "harmless", "page_script", "script", "style"]
 
 HOSTS = ("module", "alone")
 """What the panel can be: a module that the app's page imports, or a page that stands alone."""
@@ -25,6 +25,11 @@ _ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<\x85\u2028\u2029"}
 def asset(name: str) -> str:
     """The text of one of the panel's files."""
     return (paths.PANELS / name).read_text("utf-8")
+
+
+def style() -> str:
+    """The panel's style sheet."""
+    return asset("panel.css") + asset("chat.css")
 
 
 def escaped(data: Any) -> str:
@@ -68,7 +73,7 @@ def page_script(words: Words, plotly_url: str, offers: Mapping[str, object] | No
     Args:
         words: the language.
         plotly_url: where the browser finds plotly.js.
-        offers: what it finds besides: `recordings`, a list of `KeptRun.about`; `painted`, the name of the one that
+        offers: what it finds besides: `recordings`, a list of `Kept.about`; `painted`, the name of the one that
             stands on the page from the start; `shell`, the `url` of an export's shell and the `place` marked in it.
     """
     known = {

@@ -3,9 +3,11 @@
 import { heldParts, placeText } from "../data/cache.js";
 import { page } from "../data/page.js";
 import { countText, fill } from "../data/words.js";
-import { setText } from "./dom.js";
+import { part, setText } from "./dom.js";
 
+// Stands first in the root.
 export function stripPane(root, name) {
+  root.prepend(part("strip"));
   const state = { root, lane: null, scale: 1, probe: root.querySelector(".sl-probe") };
   bindProbe(state);
   state.probe.setAttribute("aria-label", name);
