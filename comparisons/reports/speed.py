@@ -24,6 +24,10 @@ engine by itself."""
 _ANEW = "python -m comparisons bench smollm2 --device cpu --dtype bfloat16 float32 --threads 2 1 --memory --run"
 
 
+_FLAGS = {"peak memory": "--memory", "a run": "--run"}
+"""How the rows begin that `bench` gives where they are asked for."""
+
+
 def speed(kept: Path = KEPT) -> str:
     """From the file that `bench --json` wrote, where it did."""
     if not kept.exists():
@@ -41,7 +45,10 @@ def _command(results: list[Mapping[str, Any]]) -> str:
     def each(name: str) -> str:
         return " ".join(dict.fromkeys(str(result[name]) for result in results))
 
-    return f"python -m comparisons bench {each('model')} --dtype {each('dtype')} --threads {each('threads')}"
+    asked = " ".join(f"--{name} {each(name)}" for name in ("device", "dtype", "threads"))
+    names = [row["name"] for result in results for row in result["rows"]]
+    more = [f" {flag}" for begin, flag in _FLAGS.items() if any(name.startswith(begin) for name in names)]
+    return f"python -m comparisons bench {each('model')} {asked}{''.join(more)}"
 
 
 def _section(result: Mapping[str, Any]) -> str:

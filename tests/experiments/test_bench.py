@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -155,6 +156,7 @@ def test_the_command_ends_in_json_and_keeps_it_and_a_page_tells_every_row(
         Measurement(name="reading", ratio=0.9, ours=90, other=100, unit="tokens/s", at_least=0.8),
         Measurement(name="a step", ratio=1.2, ours=12, other=10, unit="ms", at_most=1.1),
         Measurement(name="recompute", ratio=50, ours=500, other=10, unit="ms"),
+        Measurement(name="a run to token 4", ratio=0.9, ours=90, other=100, unit="tokens/s"),
     ]
     monkeypatch.setattr("comparisons.commands.bench.bench", lambda loaded, settings: iter(few))
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
@@ -168,3 +170,4 @@ def test_the_command_ends_in_json_and_keeps_it_and_a_page_tells_every_row(
     assert page.count("| reading | 0.900 | 90.00 / 100.0 tokens/s | ≥ 0.8 |") == 2
     assert "≤ 1.1: not reached" in page
     assert "| recompute | 50.00 |" in page
+    assert re.search(r"bench sink --device cpu --dtype \w+ --threads 1 2 --run` measures it anew", page)
