@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 __all__ = ["give_freed_memory_back", "give_large_blocks_back", "keep_freed_memory"]
 
-LARGE = 2**18
+_LARGE = 2**18
 """Bytes: smaller ones leave small holes. A forward reads no slower where its own are mapped anew each time."""
 
 # Of glibc's <malloc.h>.
@@ -28,7 +28,7 @@ def keep_freed_memory() -> bool:
 
 def give_large_blocks_back() -> bool:
     """As soon as they are freed, for this process from now on; whether it could be told so."""
-    return _set({_M_MMAP_THRESHOLD: LARGE})
+    return _set({_M_MMAP_THRESHOLD: _LARGE})
 
 
 def give_freed_memory_back() -> bool:

@@ -21,15 +21,16 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def faults(how: str) -> int:
-    done = subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=False)
+def measured(script: str, *how: str) -> float:
+    """What a script prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", script, *how], capture_output=True, text=True, check=False)
     if done.returncode == 77:
         pytest.skip("this C library's allocator cannot be told")
-    return int(done.stdout)
+    return float(done.stdout)
 
 
 def test_memory_that_was_freed_is_used_again_without_faults():
-    assert faults("keep") < 500 < faults("leave")
+    assert measured(FAULTS, "keep") < 500 < measured(FAULTS, "leave")
 
 
 POOLS = """
@@ -57,10 +58,7 @@ print(before - rss())
 
 
 def test_what_the_pools_of_threads_keep_can_be_given_back():
-    done = subprocess.run([sys.executable, "-c", POOLS], capture_output=True, text=True, check=False)
-    if done.returncode == 77:
-        pytest.skip("this C library's allocator cannot be told")
-    assert float(done.stdout) > 30
+    assert measured(POOLS) > 30
 
 
 HOLES = """
@@ -87,13 +85,6 @@ print((psutil.Process().memory_info().rss - before) / (20 * size))
 """
 
 
-def resident(how: str) -> float:
-    done = subprocess.run([sys.executable, "-c", HOLES, how], capture_output=True, text=True, check=False)
-    if done.returncode == 77:
-        pytest.skip("this C library's allocator cannot be told")
-    return float(done.stdout)
-
-
 def test_large_blocks_that_grow_in_turn_leave_no_holes():
     """As a cache's layers do: what is resident, against what they hold."""
-    assert resident("give") < 1.05 < 1.1 < resident("keep")
+    assert measured(HOLES, "give") < 1.05 < 1.1 < measured(HOLES, "keep")
